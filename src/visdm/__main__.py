@@ -1,0 +1,5 @@
+"""`python -m visdm` is `visdm`."""
+
+from visdm.cli import main
+
+main()
