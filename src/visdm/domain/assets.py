@@ -1,0 +1,57 @@
+"""Assets and the providers that may open them (paper 3.2, 3.3(1)-(2))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+NO_RESERVE = 2**96 - 1
+"""The reserve of an owner who sets none: no ladder reaches it, so silence is never consent."""
+
+
+class Kind(IntEnum):
+    """What an asset is; numbers as in `Catalog.sol`."""
+
+    DATA = 1
+    MODEL = 2
+
+
+class State(IntEnum):
+    """Where an asset is in its life; numbers as in `Catalog.sol`."""
+
+    REGISTERED = 1
+    DESCRIBED = 2
+    REFUSED = 3
+    RETIRED = 4
+
+
+@dataclass(frozen=True)
+class Provider:
+    """An announced compute provider; `fee` is in token units per sample."""
+
+    index: int
+    account: str
+    region: str
+    fee: int
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A registered data or model asset, as the chain shows it to everybody.
+
+    `package` and `grants` are CIDs of ciphertext; `metadata` is the CID of the public
+    description, empty until the provider has made it. `reserve` is in token units per
+    sample. `refusal` says why a provider would not describe it.
+    """
+
+    asset: int
+    kind: Kind
+    state: State
+    owner: str
+    provider: int
+    samples: int
+    reserve: int
+    package: str
+    grants: str
+    metadata: str = ""
+    refusal: str = ""

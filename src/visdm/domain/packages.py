@@ -1,0 +1,46 @@
+"""What a package says of itself (DESIGN section 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+IMAGE_COLUMN = "image"
+LABEL_COLUMN = "label"
+NAME_KEY = "visdm.name"
+"""Key of the package's name in the Parquet schema's metadata."""
+
+MODEL_FILE = "visdm.toml"
+VALIDATION_FILE = "validation.parquet"
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+MAX_CLASSES = 10_000
+MAX_PIXELS = 178_956_970
+"""Pixels of one image: above it a small file may be a decompression bomb (as Pillow's limit)."""
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """A data package: `digest` is the SHA-256 of its bytes, in hex, a secret of owner and
+    provider until the owner says otherwise (who has the images can compute it).
+    """
+
+    name: str
+    samples: int
+    classes: tuple[str, ...]
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A model package: `config` is its whole `visdm.toml`, `validation` the samples it brings."""
+
+    name: str
+    config: Mapping[str, Any]
+    validation: int
+    digest: str
+    size: int

@@ -1,0 +1,153 @@
+"""Reports: the public record of a job, and what anybody can check of it (DESIGN promise 5).
+
+A report names its inputs by CID and holds every coalition's utility, so that values, shares
+and rewards follow from it by exact arithmetic, and the chain says whether they were paid.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from visdm.domain.documents import parse
+from visdm.domain.jobs import JobState, equal_parts, rewards, shares
+from visdm.domain.rounds import Task
+from visdm.domain.values import shapley
+from visdm.errors import BlobError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from visdm.domain.jobs import Job
+    from visdm.domain.rounds import Outcome, Terms
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Report:
+    """The record of one job; money in token units.
+
+    `inputs` maps each asset of the dataset, and the model, to the CID of its package.
+    `utilities` lists coalitions (asset ids) with the validation images each one's model got
+    right, of `validation` in all; empty for a test job. `values` are exact fractions as text,
+    by asset; `grants` is where the consumer finds the key of `result`.
+    """
+
+    round: str
+    method: str
+    seed: int
+    model: int
+    inputs: Mapping[int, str]
+    validation: int
+    utilities: tuple[tuple[tuple[int, ...], int], ...]
+    values: Mapping[int, str]
+    shares: tuple[int, ...]
+    rewards: tuple[int, ...]
+    price: int
+    fee: int
+    metrics: Mapping[str, float]
+    classes: tuple[str, ...]
+    result: str
+    grants: str
+    sandbox: str
+    versions: Mapping[str, str]
+    threads: int
+
+    def to_bytes(self) -> bytes:
+        """Return the document to publish."""
+        return json.dumps(
+            {"format": FORMAT, **asdict(self)}, sort_keys=True, indent=1, allow_nan=False
+        ).encode()
+
+    @classmethod
+    def from_bytes(cls, document: bytes, *, cid: str) -> Report:
+        """Read a published report. Raises `BlobError` when it is not of this format."""
+        try:
+            fields = parse(document)
+            if fields.pop("format") != FORMAT:
+                raise BlobError(cid, f"not a report of format {FORMAT}")
+            fields["inputs"] = {int(k): str(v) for k, v in fields["inputs"].items()}
+            fields["values"] = {int(k): str(v) for k, v in fields["values"].items()}
+            fields["utilities"] = tuple(
+                (tuple(int(n) for n in coalition), int(right))
+                for coalition, right in fields["utilities"]
+            )
+            for name in ("shares", "rewards", "classes"):
+                fields[name] = tuple(fields[name])
+            return cls(**fields)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise BlobError(cid, "not a report") from None
+
+
+def utilities_of(answer: Mapping[str, Any]) -> tuple[tuple[tuple[int, ...], int], ...]:
+    """Read the utilities that a training computation answered with."""
+    return tuple(
+        (tuple(sorted(int(n) for n in coalition)), int(right))
+        for coalition, right in answer["utilities"]
+    )
+
+
+def values_of(
+    utilities: tuple[tuple[tuple[int, ...], int], ...], validation: int
+) -> dict[int, Fraction]:
+    """Return exact Shapley values from counts of right answers.
+
+    Raises `InputError` when a coalition is missing or a count is out of range.
+    """
+    if validation < 1 or any(not 0 <= right <= validation for _, right in utilities):
+        raise InputError("a utility is not a count of the validation images")
+    return shapley({coalition: Fraction(right, validation) for coalition, right in utilities})
+
+
+def check(report: Report, round_: str, terms: Terms, outcome: Outcome, job: Job) -> list[str]:
+    """Return what is wrong with a report, as sentences; nothing when it holds.
+
+    Whether the utilities are true takes a second provider that runs the job again; that
+    everything else follows from them, and was paid, is checked here.
+    """
+    included = [a for place, a in enumerate(terms.assets) if outcome.includes(place)]
+    claims: dict[str, tuple[Any, Any]] = {
+        "the round": (report.round, round_),
+        "the method": (report.method, terms.method),
+        "the seed": (report.seed, terms.seed),
+        "the model": (report.model, terms.model),
+        "the price": (report.price, job.price),
+        "the fee": (report.fee, job.fee),
+        "the result": (report.result, job.result),
+        "the shares": (report.shares, job.shares),
+        "the dataset": (sorted(report.inputs), sorted([*included, terms.model])),
+    }
+    wrong = [
+        f"{what} is {claimed!r} in the report, {true!r} on the chain"
+        for what, (claimed, true) in claims.items()
+        if claimed != true
+    ]
+    if job.state is not JobState.SETTLED:
+        wrong.append("the job is not settled")
+    try:
+        expected = expected_shares(terms, outcome, report)
+        if tuple(report.shares) != expected:
+            wrong.append("the shares do not follow from the utilities")
+        if tuple(report.rewards) != rewards(report.price, report.shares):
+            wrong.append("the rewards do not follow from the shares")
+    except InputError as error:
+        wrong.append(error.message)
+    return wrong
+
+
+def expected_shares(terms: Terms, outcome: Outcome, report: Report) -> tuple[int, ...]:
+    """Return the shares by position that the report's own utilities lead to."""
+    included = [a for place, a in enumerate(terms.assets) if outcome.includes(place)]
+    if terms.task is Task.TEST or terms.method == "equal":
+        parts = dict(zip(included, equal_parts(len(included)), strict=True))
+    else:
+        values = values_of(report.utilities, report.validation)
+        if sorted(values) != included:
+            raise InputError("the utilities are not those of the dataset")
+        if {asset: str(value) for asset, value in values.items()} != dict(report.values):
+            raise InputError("the values do not follow from the utilities")
+        parts = shares(values)
+    return tuple(parts.get(asset, 0) for asset in terms.assets)

@@ -1,0 +1,341 @@
+"""What the services need of the world, as Protocols.
+
+Adapters implement these and raise only `visdm.errors`; one suite per port in `tests/ports`
+runs over every implementation. Paths are files on the caller's machine; a path that an
+adapter writes appears under its final name only when whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from visdm.domain.assets import Asset, Kind, Provider
+    from visdm.domain.jobs import Credit, Job
+    from visdm.domain.packages import DataSummary, ModelSummary
+    from visdm.domain.rounds import Ballot, Outcome, Terms
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) as long work goes on."""
+
+
+def silent(done: int, total: int) -> None:
+    """Ignore progress."""
+
+
+class Clock(Protocol):
+    """A clock for measuring, never for deadlines: those are on the chain's clock."""
+
+    def seconds(self) -> float:
+        """Return monotonic seconds."""
+        ...
+
+
+class Scratch(Protocol):
+    """Private folders for plaintext on its way."""
+
+    def folder(self) -> AbstractContextManager[Path]:
+        """Yield a new folder that only this account can read; it is wiped on exit."""
+        ...
+
+    def size(self, path: Path) -> int:
+        """Return the bytes of a file in such a folder."""
+        ...
+
+    def read(self, path: Path, limit: int) -> bytes:
+        """Return the first `limit` bytes of a file in such a folder, or all it has."""
+        ...
+
+    def keep(self, source: Path, target: Path) -> None:
+        """Copy a file out of such a folder, to appear whole at `target`.
+
+        Raises `OutputError` when it cannot be written there.
+        """
+        ...
+
+
+class BlobStore(Protocol):
+    """Content-addressed storage (DESIGN section 6): UnixFS CIDv1 in base32."""
+
+    def put(self, source: Path) -> str:
+        """Store the bytes of `source`; return their CID. Storing twice changes nothing."""
+        ...
+
+    def get(self, cid: str, target: Path) -> None:
+        """Write the blob to `target`, every block checked against its CID.
+
+        Raises `BlobError` when a block is missing or false; `target` is then left untouched.
+        """
+        ...
+
+    def write(self, content: bytes) -> str:
+        """Store a small document; return its CID."""
+        ...
+
+    def read(self, cid: str, limit: int = 1 << 24) -> bytes:
+        """Return a small document, checked. Raises `BlobError`, also above `limit` bytes."""
+        ...
+
+
+class Vault(Protocol):
+    """Encryption for one account (DESIGN section 6): age, with one key per payload."""
+
+    @property
+    def recipient(self) -> str:
+        """This account's public encryption key, fit to be published."""
+        ...
+
+    def encrypt(self, source: Path, target: Path) -> str:
+        """Encrypt to a fresh key and return that key, a secret."""
+        ...
+
+    def decrypt(self, source: Path, target: Path, key: str) -> None:
+        """Undo `encrypt`. Raises `VaultError`; nothing is then left at `target`."""
+        ...
+
+    def seal(self, document: bytes, recipient: str) -> bytes:
+        """Encrypt a small document to the holder of `recipient`."""
+        ...
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """Open what was sealed to this account. Raises `VaultError`."""
+        ...
+
+
+class Packages(Protocol):
+    """Builds packages from the owner's files and looks into opened ones."""
+
+    def build_data(
+        self, folder: Path, target: Path, *, name: str, progress: Progress = silent
+    ) -> DataSummary:
+        """Pack a class-per-folder tree of images into one Parquet file, images byte for byte.
+
+        The same input gives the same bytes. Raises `FolderError` or `ImageError` naming
+        every file at fault.
+        """
+        ...
+
+    def build_model(self, folder: Path, target: Path) -> ModelSummary:
+        """Pack a model folder (`visdm.toml`, Python source, `validation.parquet`).
+
+        The same input gives the same bytes. Raises `FolderError` or `ModelError`.
+        """
+        ...
+
+    def inspect_data(self, package: Path) -> DataSummary:
+        """Read and check a data package. Raises `ImageError` or `FolderError`."""
+        ...
+
+    def inspect_model(self, package: Path) -> ModelSummary:
+        """Read and check a model package. Raises `ModelError`."""
+        ...
+
+    def digest(self, package: Path) -> str:
+        """Return the SHA-256 of a file, in hex."""
+        ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a computation may use: bytes of memory and output, seconds, processes."""
+
+    memory: int = 4 << 30
+    output: int = 1 << 30
+    seconds: int = 3600
+    processes: int = 64
+
+
+@dataclass(frozen=True)
+class Computation:
+    """A run of one of the programs of `visdm.compute`.
+
+    `inputs` maps a name to a file on this machine, which the program sees read-only
+    under that name; `settings` is plain JSON.
+    """
+
+    program: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, Path]
+    limits: Limits = field(default_factory=Limits)
+
+
+class Sandbox(Protocol):
+    """Runs a computation in isolation (DESIGN section 8)."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for the report."""
+        ...
+
+    def run(
+        self, computation: Computation, output: Path, progress: Progress = silent
+    ) -> Mapping[str, Any]:
+        """Run to the end; files it made are then in the folder `output`; return its answer.
+
+        Raises `JobError` with a public reason when it fails, hangs or outgrows a limit, and
+        `SandboxError` when it cannot be isolated here.
+        """
+        ...
+
+
+class Chain(Protocol):
+    """The three contracts and the token, seen and acted on by one account.
+
+    Reads are what any account may read. Writes return when the transaction is in a block
+    and raise `RefusedError` when the contracts refuse it. Accounts are checksummed
+    addresses, money is in the token's smallest unit, times are the chain's seconds.
+    """
+
+    @property
+    def account(self) -> str:
+        """The address that writes are signed by."""
+        ...
+
+    def now(self) -> int:
+        """Return the time of the latest block."""
+        ...
+
+    # Catalog
+    def providers(self) -> Sequence[Provider]:
+        """Return all announced providers, by index from 1."""
+        ...
+
+    def recipient(self, account: str) -> str:
+        """Return the encryption key that `account` published; '' where it has none."""
+        ...
+
+    def assets(self) -> Sequence[Asset]:
+        """Return all assets, by id from 1."""
+        ...
+
+    def delegate_of(self, account: str) -> str:
+        """Return the delegate of `account`; '' where it has none."""
+        ...
+
+    def publish_key(self, recipient: str) -> None:
+        """Publish this account's encryption key."""
+        ...
+
+    def announce(self, region: str, fee: int) -> int:
+        """Become a provider in `region` (two letters) for `fee` a sample; return the index."""
+        ...
+
+    def register(  # one argument per column of the register
+        self, kind: Kind, provider: int, samples: int, reserve: int, package: str, grants: str
+    ) -> int:
+        """Register an asset of this account; return its id."""
+        ...
+
+    def describe(self, asset: int, metadata: str) -> None:
+        """As the asset's provider: publish its metadata."""
+        ...
+
+    def refuse(self, asset: int, reason: str) -> None:
+        """As the asset's provider: say publicly why it will not be described."""
+        ...
+
+    def set_reserve(self, asset: int, reserve: int) -> None:
+        """As the owner: set the standing minimum price per sample."""
+        ...
+
+    def retire(self, asset: int) -> None:
+        """As the owner: take the asset off the market for good."""
+        ...
+
+    def delegate(self, to: str) -> None:
+        """Let `to` vote for this account's assets; '' takes it back."""
+        ...
+
+    # Rounds
+    def rounds(self) -> Mapping[str, Terms]:
+        """Return the terms of all rounds by id, oldest first."""
+        ...
+
+    def ballots(self, round_: str) -> Sequence[int]:
+        """Return the choices cast so far, by position; `SILENT` where there is none."""
+        ...
+
+    def outcome(self, round_: str) -> Outcome | None:
+        """Return how the round closed; None while it is open."""
+        ...
+
+    def open_round(self, terms: Terms) -> str:
+        """As the consumer: open a round; return its id."""
+        ...
+
+    def vote(self, round_: str, positions: Sequence[int], choice: int) -> None:
+        """As owner or delegate of the assets at `positions`: answer."""
+        ...
+
+    def sign_ballot(self, round_: str, position: int, choice: int, deadline: int) -> Ballot:
+        """Sign an answer that somebody else may submit. Nothing is written."""
+        ...
+
+    def submit_ballots(self, round_: str, ballots: Sequence[Ballot]) -> Mapping[int, str]:
+        """Submit signed ballots; return those skipped: place in `ballots` to reason."""
+        ...
+
+    def close_round(self, round_: str) -> Outcome:
+        """As anybody, after the vote: find the price."""
+        ...
+
+    # Jobs
+    def jobs(self) -> Mapping[str, Job]:
+        """Return all jobs by the id of their round, oldest first."""
+        ...
+
+    def credit(self, asset: int) -> Credit:
+        """Return what an asset earned."""
+        ...
+
+    def claimable(self, account: str) -> int:
+        """Return what `account` could withdraw now: rewards of its assets, fees, refunds."""
+        ...
+
+    def balance(self, account: str) -> int:
+        """Return the tokens `account` holds."""
+        ...
+
+    def escrowed(self) -> int:
+        """Return the tokens that the Jobs contract holds."""
+        ...
+
+    def withdrawn(self) -> int:
+        """Return the tokens that were ever withdrawn from the Jobs contract."""
+        ...
+
+    def transfer(self, to: str, amount: int) -> None:
+        """Send tokens of this account."""
+        ...
+
+    def allow(self, amount: int) -> None:
+        """Let the Jobs contract draw up to `amount` tokens from this account."""
+        ...
+
+    def allowance(self) -> int:
+        """Return what the Jobs contract may still draw from this account."""
+        ...
+
+    def fund(self, round_: str) -> None:
+        """As the consumer of a priced round: pay price and fee cap into escrow."""
+        ...
+
+    def settle(
+        self, round_: str, shares: Sequence[int], fee: int, result: str, report: str
+    ) -> None:
+        """As the job's provider: deliver and split the price by `shares`, one per position."""
+        ...
+
+    def refund(self, round_: str) -> None:
+        """As anybody, after `settle_by`: give an unsettled job's money back to its consumer."""
+        ...
+
+    def withdraw(self) -> int:
+        """Withdraw all that this account can claim; return the amount."""
+        ...
