@@ -1,0 +1,1 @@
+"""What implements the ports; only `visdm.wiring` chooses among them."""

@@ -1,0 +1,116 @@
+"""The catalog's part of the chain port: assets, providers, keys, delegation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from visdm.adapters.evm.session import Event, Session
+from visdm.domain.assets import Asset, Kind, Provider, State
+
+NOBODY = "0x0000000000000000000000000000000000000000"
+
+
+class CatalogSession(Session):
+    """Reads are folded from events, which any account can read."""
+
+    def providers(self) -> list[Provider]:
+        """Return all announced providers, by index from 1."""
+        return [
+            Provider(
+                index=event.args["provider"],
+                account=event.args["account"],
+                region=event.args["region"].decode("ascii", "replace"),
+                fee=event.args["fee"],
+            )
+            for event in self._ledger.named("ProviderAnnounced")
+        ]
+
+    def recipient(self, account: str) -> str:
+        """Return the encryption key that `account` published; '' where it has none."""
+        published = self._ledger.named("KeyPublished")
+        keys = [str(e.args["recipient"]) for e in published if e.args["account"] == account]
+        return keys[-1] if keys else ""
+
+    def assets(self) -> list[Asset]:
+        """Return all assets, by id from 1."""
+        found: dict[int, Asset] = {}
+        owners: dict[int, str] = {}
+        for event in self._ledger.events():
+            if event.name == "Transfer":
+                owners[event.args["tokenId"]] = event.args["to"]
+            elif event.name == "AssetRegistered":
+                asset = _registered(event, owners[event.args["asset"]])
+                found[asset.asset] = asset
+            elif event.name in _CHANGES:
+                number = event.args["asset"]
+                found[number] = replace(found[number], **_CHANGES[event.name](event))  # type: ignore[arg-type]  # names of fields
+        return [replace(asset, owner=owners[number]) for number, asset in sorted(found.items())]
+
+    def delegate_of(self, account: str) -> str:
+        """Return the delegate of `account`; '' where it has none."""
+        delegate = str(self._call("catalog", "delegateOf", account))
+        return "" if delegate == NOBODY else delegate
+
+    def publish_key(self, recipient: str) -> None:
+        """Publish this account's encryption key."""
+        self._send("catalog", "publishKey", recipient)
+
+    def announce(self, region: str, fee: int) -> int:
+        """Become a provider; return the index."""
+        events = self._send("catalog", "announce", region.encode("ascii"), fee)
+        return int(events[-1].args["provider"])
+
+    def register(
+        self, kind: Kind, provider: int, samples: int, reserve: int, package: str, grants: str
+    ) -> int:
+        """Register an asset of this account; return its id."""
+        if kind is Kind.DATA:
+            events = self._send(
+                "catalog", "registerData", provider, samples, reserve, package, grants
+            )
+        else:
+            events = self._send("catalog", "registerModel", provider, package, grants)
+        return int(events[-1].args["asset"])
+
+    def describe(self, asset: int, metadata: str) -> None:
+        """As the asset's provider: publish its metadata."""
+        self._send("catalog", "describe", asset, metadata)
+
+    def refuse(self, asset: int, reason: str) -> None:
+        """As the asset's provider: say publicly why it will not be described."""
+        self._send("catalog", "refuse", asset, reason)
+
+    def set_reserve(self, asset: int, reserve: int) -> None:
+        """As the owner: set the standing minimum price per sample."""
+        self._send("catalog", "setReserve", asset, reserve)
+
+    def retire(self, asset: int) -> None:
+        """As the owner: take the asset off the market for good."""
+        self._send("catalog", "retire", asset)
+
+    def delegate(self, to: str) -> None:
+        """Let `to` vote for this account's assets; '' takes it back."""
+        self._send("catalog", "delegate", to or NOBODY)
+
+
+def _registered(event: Event, owner: str) -> Asset:
+    args = event.args
+    return Asset(
+        asset=args["asset"],
+        kind=Kind(args["kind"]),
+        state=State.REGISTERED,
+        owner=owner,
+        provider=args["provider"],
+        samples=args["samples"],
+        reserve=args["reserve"],
+        package=args["package"],
+        grants=args["grants"],
+    )
+
+
+_CHANGES = {
+    "AssetDescribed": lambda e: {"state": State.DESCRIBED, "metadata": e.args["metadata"]},
+    "AssetRefused": lambda e: {"state": State.REFUSED, "refusal": e.args["reason"]},
+    "AssetRetired": lambda _: {"state": State.RETIRED},
+    "ReserveSet": lambda e: {"reserve": e.args["reserve"]},
+}

@@ -1,0 +1,45 @@
+"""Deploying a market: four contracts, after which the deployer has no say in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rlp
+from eth_utils import keccak, to_canonical_address, to_checksum_address
+
+from visdm.adapters.evm.contracts import Market, artifact
+from visdm.adapters.evm.session import transact
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+    from web3 import Web3
+
+
+def market_of(deployer: str) -> Market:
+    """Return where the market of `deployer` is or will be: its first four contracts."""
+    addresses = []
+    for nonce in range(4):
+        created = keccak(rlp.encode([to_canonical_address(deployer), nonce]))[12:]
+        addresses.append(str(to_checksum_address(created)))
+    return Market(*addresses)
+
+
+def deploy(web3: Web3, key: LocalAccount, supply: int) -> Market:
+    """Deploy what is not there yet; `supply` of play money goes to the deployer.
+
+    The deployer's account must be used for nothing else before. Takes up where an earlier,
+    interrupted call left off.
+    """
+    market = market_of(key.address)
+    steps = (
+        ("DevToken", market.token, (supply,)),
+        ("Catalog", market.catalog, ()),
+        ("Rounds", market.rounds, (market.catalog,)),
+        ("Jobs", market.jobs, (market.catalog, market.rounds, market.token)),
+    )
+    for name, address, args in steps:
+        if not web3.eth.get_code(to_checksum_address(address)):
+            made = artifact(name)
+            contract = web3.eth.contract(abi=made["abi"], bytecode=made["bytecode"])
+            transact(web3, key, contract.constructor(*args).build_transaction, f"deploy {name}")
+    return market
