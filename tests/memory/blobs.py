@@ -1,0 +1,39 @@
+"""A blob store in a dictionary: the real importer and reader, over memory."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from visdm.adapters.blocks import Blobs
+from visdm.adapters.blocks.cid import Cid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from visdm.adapters.blocks.unixfs import Keep
+
+
+class MemoryBlobs(Blobs):
+    """A `BlobStore` with the CIDs of any other; tests may lose or falsify what it holds."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[Cid, bytes] = {}
+
+    def _fetch(self, cid: Cid, most: int) -> bytes | None:
+        del most  # what is in memory already needs no cutting
+        return self.blocks.get(cid)
+
+    @contextmanager
+    def _keeping(self) -> Iterator[Keep]:
+        yield self.blocks.__setitem__
+
+    def lose(self, cid: str) -> None:
+        """Forget the root block of a blob: reading it is a `BlobError` until it is put again."""
+        del self.blocks[Cid.parse(cid)]
+
+    def falsify(self, cid: str) -> None:
+        """Flip a bit of the root block of a blob, with the same effect."""
+        root = Cid.parse(cid)
+        block = self.blocks[root] or b"\x00"
+        self.blocks[root] = bytes([block[0] ^ 1]) + block[1:]
