@@ -1,0 +1,51 @@
+"""Packages as files on this machine: `visdm.ports.Packages` with Parquet, Pillow and tar."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from visdm.adapters.packages import data, model, opened
+from visdm.errors import FolderError
+from visdm.ports import silent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from visdm.domain.packages import DataSummary, ModelSummary
+    from visdm.ports import Progress
+
+__all__ = ["FilePackages"]
+
+
+class FilePackages:
+    """Builds packages from the owner's files and looks into opened ones."""
+
+    def build_data(
+        self, folder: Path, target: Path, *, name: str, progress: Progress = silent
+    ) -> DataSummary:
+        """Pack a class-per-folder tree of images into one Parquet file, images byte for byte.
+
+        Raises `FolderError`, `ImageError`, `InputError` for the name, or `OutputError`.
+        """
+        return data.build(folder, target, name=name, progress=progress)
+
+    def build_model(self, folder: Path, target: Path) -> ModelSummary:
+        """Pack a model folder; raises `FolderError`, `ModelError` or `OutputError`."""
+        return model.build(folder, target)
+
+    def inspect_data(self, package: Path) -> DataSummary:
+        """Read and check a data package; raises `ImageError` or `FolderError`."""
+        return opened.inspect(package)
+
+    def inspect_model(self, package: Path) -> ModelSummary:
+        """Read and check a model package; raises `ModelError`."""
+        return model.inspect(package)
+
+    def digest(self, package: Path) -> str:
+        """Return the SHA-256 of a file, in hex; raises `FolderError` when it cannot be read."""
+        try:
+            with package.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise FolderError(package.name, f"cannot be read ({error.strerror})") from error
