@@ -1,0 +1,48 @@
+"""Running strangers' scripts on secret data (DESIGN section 8, promise 2).
+
+`Bubblewrap` is the sandbox; `BareProcess` has the same contract and no walls, for a
+provider who says `--unsafe`. Both stage a job in a hidden folder inside the output folder,
+run `python -m visdm.compute JOB-FILE`, watch the whole tree of processes, and hand over what
+it made only after every process of it is gone.
+
+Covered by `Bubblewrap`, each with a test in `tests/unit/adapters/test_bubblewrap.py`:
+
+- no network: own net namespace, empty but for a loopback of its own; the host's loopback
+  and abstract sockets are not in it;
+- files: a read-only root with the interpreter, its libraries, the installed packages, this
+  package and the job's inputs. Writable are the output folder, /tmp and /dev/shm, the
+  latter two private and capped at a quarter of the memory limit each;
+- processes: own pid, ipc, uts, user and cgroup namespaces, so the host's cannot be seen or
+  signalled; a session of its own; all of them die with the job, and with the provider;
+- privileges: an account of its own for each job where the provider is root, otherwise the
+  provider's; no capabilities, no new privileges, no further user namespaces;
+- nothing of the provider's environment, no open files of it;
+- limits: wall time, resident memory and swap of the whole tree, tasks, bytes and number of
+  output files, size of any one file, size of the log, size of the answer;
+- what comes back: plain files with plain names only, never followed through a link; an
+  answer that is a JSON object of finite numbers; public reasons from a fixed list
+  (`visdm.adapters.sandboxes.reasons`), everything else in the log, which is the
+  provider's.
+
+Not covered, so far:
+
+- no seccomp filter: the kernel's whole system call surface is there, and keyrings with it;
+- memory that no process maps (memory files, System V segments, full pipes) is not
+  counted, and a burst between two looks (`INTERVAL`) can pass the limit before the tree is
+  killed; a memory cgroup would close both. The host's out-of-memory killer picks the job
+  first;
+- files that are deleted while open do not count as output until the job ends; the output
+  folder is not mounted noexec;
+- on kernels before 5.14 a provider that is not root shares its count of processes with the
+  job; a provider that is not root also shares its uid with it, outside the walls;
+- /proc/self/mountinfo shows the host's paths of what is bound, /proc the host's processor,
+  memory and uptime;
+- exit code, choice of reason and timing of progress can carry a few bits out;
+- no GPU is passed in; `runsc` (gVisor) is not offered yet.
+"""
+
+from visdm.adapters.sandboxes.bare import BareProcess
+from visdm.adapters.sandboxes.bubblewrap import Bubblewrap
+from visdm.adapters.sandboxes.staging import log_of
+
+__all__ = ["BareProcess", "Bubblewrap", "log_of"]

@@ -1,0 +1,134 @@
+"""Watching a job: its output, its use of the machine, its end."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+from typing import TYPE_CHECKING
+
+from visdm.adapters.sandboxes import reasons
+from visdm.adapters.sandboxes.log import Log, ProgressLines
+from visdm.adapters.sandboxes.tree import Tree
+from visdm.errors import JobError
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+    from typing import IO
+
+    from visdm.adapters.sandboxes.staging import Staging
+    from visdm.ports import Limits, Progress
+
+INTERVAL = 0.05
+"""Seconds between two looks at the job; its end is noticed at once."""
+
+_CHUNK = 1 << 16
+_OWN_TASKS = 4
+"""Tasks of a tree that are the sandbox's, not the job's."""
+
+
+def supervise(
+    process: subprocess.Popen[bytes],
+    limits: Limits,
+    staging: Staging,
+    log: Path,
+    progress: Progress,
+) -> int:
+    """Watch a job, started under a reaper, to its end; return its exit code.
+
+    Every process of it is then gone, also where it outgrew a limit and `JobError` is
+    raised. `log` gets what it printed.
+    """
+    kept = Log(_private(log))
+    lines = ProgressLines(kept, progress)
+    tree = Tree(process)
+    try:
+        with selectors.DefaultSelector() as selector:
+            try:
+                _listen(selector, process, kept, lines)
+                _watch(selector, process, tree, limits, staging, lines)
+            finally:
+                tree.end()
+            while _read(selector, 0):  # what is still in the pipes
+                pass
+        lines.close()
+        lines.tell()
+    finally:
+        kept.close()
+    if fault := staging.fault(limits):
+        raise JobError(fault)
+    return process.returncode
+
+
+def _listen(
+    selector: selectors.BaseSelector,
+    process: subprocess.Popen[bytes],
+    kept: Log,
+    lines: ProgressLines,
+) -> None:
+    selector.register(_stream(process.stdout), selectors.EVENT_READ, lines)
+    selector.register(_stream(process.stderr), selectors.EVENT_READ, kept)
+
+
+def _watch(
+    selector: selectors.BaseSelector,
+    process: subprocess.Popen[bytes],
+    tree: Tree,
+    limits: Limits,
+    staging: Staging,
+    lines: ProgressLines,
+) -> None:
+    """Return when the first process has ended; raise `JobError` when a limit is passed."""
+    deadline = time.monotonic() + limits.seconds
+    look = time.monotonic() + INTERVAL / 5
+    handle = os.pidfd_open(process.pid)
+    try:
+        selector.register(handle, selectors.EVENT_READ)
+        while process.poll() is None:
+            now = time.monotonic()
+            if now >= deadline:
+                raise JobError(reasons.too_long(limits))
+            if now >= look:
+                lines.tell()
+                _check(tree, limits, staging)
+                look = time.monotonic() + INTERVAL
+            _read(selector, max(0.0, min(look, deadline) - now))
+        selector.unregister(handle)
+    finally:
+        os.close(handle)
+
+
+def _check(tree: Tree, limits: Limits, staging: Staging) -> None:
+    usage = tree.usage(limits.memory)
+    if usage.memory > limits.memory:
+        raise JobError(reasons.too_much_memory(limits))
+    if usage.tasks > limits.processes + _OWN_TASKS:
+        raise JobError(reasons.too_many_processes(limits))
+    if fault := staging.fault(limits):
+        raise JobError(fault)
+
+
+def _read(selector: selectors.BaseSelector, patience: float) -> bool:
+    """Read what has been printed; return whether more may come."""
+    ready = False
+    for key, _ in selector.select(patience):
+        if key.data is None:
+            continue
+        ready = True
+        text = os.read(key.fd, _CHUNK)
+        key.data.write(text)
+        if not text:
+            selector.unregister(key.fileobj)
+    return ready
+
+
+def _stream(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise ValueError("a job is started with pipes")
+    return pipe
+
+
+def _private(path: Path) -> IO[bytes]:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    return os.fdopen(os.open(path, flags, 0o600), "wb")

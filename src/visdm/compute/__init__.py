@@ -1,0 +1,1 @@
+"""The programs that run inside the sandbox, started as `python -m visdm.compute`."""
