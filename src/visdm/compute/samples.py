@@ -1,0 +1,71 @@
+"""Labelled images as tensors: each image is decoded once, whatever is trained on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+
+from visdm.compute.images import UnusableImageError, converted, decode, upright
+from visdm.compute.rows import Bad, refuse_bad
+from visdm.errors import JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from visdm.compute.model_package import ModelPackage
+    from visdm.compute.rows import DataPackage
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Decoded images, uint8 of shape (n, channels, height, width), and int64 labels (n,)."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+
+def load(data: DataPackage, model: ModelPackage, classes: Sequence[str]) -> Samples:
+    """Decode a data package for a model, its labels as places in `classes`.
+
+    Images are turned upright and stretched to the model's size (bilinear).
+    Raises `JobError` naming bad rows, or counting images of a class not in `classes`.
+    """
+    shape = (data.samples, *model.shape)
+    try:
+        pixels = np.zeros(shape, dtype=np.uint8)
+    except (MemoryError, ValueError):
+        raise JobError(f"the {data.what} does not fit into memory") from None
+    places = {name: place for place, name in enumerate(classes)}
+    labels = np.full(data.samples, -1, dtype=np.int64)
+    bad = []
+    for row in data.rows():
+        if isinstance(row, Bad):
+            bad.append(row)
+            continue
+        try:
+            pixels[row.number] = _pixels(decode(row.image), model)
+            labels[row.number] = places.get(data.classes[row.label], -1)
+        except UnusableImageError as error:
+            bad.append(Bad(row.number, error.problem))
+    refuse_bad(bad, data.what)
+    if foreign := int((labels < 0).sum()):
+        raise JobError(f"{foreign} images of the {data.what} are of classes the job does not have")
+    return Samples(torch.from_numpy(pixels), torch.from_numpy(labels))
+
+
+def _pixels(image: Image.Image, model: ModelPackage) -> np.ndarray:
+    channels, height, width = model.shape
+    fitted = converted(upright(image), model.config.mode)
+    fitted = fitted.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(fitted, dtype=np.uint8).reshape(height, width, channels)
+    return pixels.transpose(2, 0, 1)

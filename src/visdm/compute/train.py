@@ -1,0 +1,117 @@
+"""Program `train`: train a model on a dataset and on every coalition that its method needs.
+
+Inputs `model`, a model package, and `asset-<id>`, a data package each. Settings `seed`,
+`assets` (ids), `method` (`shapley` or `equal`), `threads`. Every training starts at the
+same weights; its order of images depends on seed and coalition alone. The utility of a
+coalition is the number of validation images that its network gets right, that of the empty
+one what the most frequent class gets right. Output `model.safetensors`: the
+grand coalition's weights as they are released (`visdm.compute.network`).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+
+from visdm.compute import determinism, model_package
+from visdm.compute.coalitions import baseline, listed, schedule
+from visdm.compute.network import builder, released, restore, specs, state_of
+from visdm.compute.rows import DataPackage
+from visdm.compute.samples import Samples, load
+from visdm.compute.training import fit, score
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from visdm.compute.model_package import ModelPackage
+    from visdm.compute.network import Build
+    from visdm.compute.training import Score
+    from visdm.domain.values import Coalition
+
+WEIGHTS = "model.safetensors"
+
+
+def run(
+    settings: dict[str, Any],
+    inputs: dict[str, Path],
+    output: Path,
+    progress: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Train and value; raise `JobError` where there is no result."""
+    began = time.perf_counter()
+    assets, threads = [int(asset) for asset in settings["assets"]], int(settings["threads"])
+    determinism.settle(threads)
+    planned = schedule(str(settings["method"]), assets)
+    model = model_package.read(inputs["model"])
+    packages = {asset: DataPackage(inputs[f"asset-{asset}"], f"asset {asset}") for asset in assets}
+    classes = union(packages)
+    validation = load(model.validation(), model, classes)
+    dataset = Dataset({a: load(packages[a], model, classes) for a in sorted(packages)})
+    utilities: dict[Coalition, int] = {(): baseline(validation.labels.tolist())}
+    with builder(model, len(classes)) as build:
+        bench = Bench(model, build, dataset, validation, int(settings["seed"]))
+        for done, coalition in enumerate(planned, start=1):
+            result, state = bench.train(coalition)
+            utilities[coalition] = result.correct
+            progress(done, len(planned))
+    save_file(state, output / WEIGHTS)
+    return {
+        "utilities": listed(utilities),
+        "validation": len(validation),
+        "classes": classes,
+        "metrics": {"accuracy": result.accuracy, "loss": result.loss},
+        "tensors": specs(state),
+        "seconds": round(time.perf_counter() - began, 3),
+        "versions": determinism.versions(),
+        "threads": threads,
+        "deterministic": True,
+    }
+
+
+def union(packages: Mapping[int, DataPackage]) -> list[str]:
+    """Return the classes of a job: those of its assets, sorted by name."""
+    return sorted({name for package in packages.values() for name in package.classes})
+
+
+class Dataset:
+    """The samples of all assets in one piece, and where each asset's are."""
+
+    def __init__(self, parts: Mapping[int, Samples]) -> None:
+        self.samples = Samples(
+            torch.cat([part.images for part in parts.values()]),
+            torch.cat([part.labels for part in parts.values()]),
+        )
+        ends = torch.tensor([len(part) for part in parts.values()]).cumsum(0).tolist()
+        self._spans = dict(zip(parts, zip([0, *ends], ends, strict=False), strict=True))
+
+    def indices(self, coalition: Sequence[int]) -> Tensor:
+        """Return the places of a coalition's samples."""
+        return torch.cat([torch.arange(*self._spans[asset]) for asset in coalition])
+
+
+class Bench:
+    """Trains coalitions from one set of first weights."""
+
+    def __init__(
+        self, model: ModelPackage, build: Build, dataset: Dataset, validation: Samples, seed: int
+    ) -> None:
+        self._model, self._build, self._seed = model, build, seed
+        self._dataset, self._validation = dataset, validation
+        self._first = state_of(build(determinism.derive(seed, "weights")))
+
+    def train(self, coalition: Coalition) -> tuple[Score, dict[str, Tensor]]:
+        """Train on a coalition; return the score of its released weights, and these."""
+        network = self._build(determinism.derive(self._seed, "weights"))
+        restore(network, self._first)
+        order = determinism.derive(self._seed, "order", *coalition)
+        chosen = self._dataset.indices(coalition)
+        fit(network, self._dataset.samples, chosen, self._model.config, order)
+        state = released(network)
+        restore(network, state)
+        return score(network, self._validation), state

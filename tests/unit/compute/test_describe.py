@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
+import pytest
+from fabricated import data_package, encoded, ignore, said
+
+from visdm.compute import describe
+from visdm.compute.describe import FINGERPRINTS, IMAGES
+from visdm.errors import JobError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def noise(seed: int, height: int = 12, width: int = 16) -> bytes:
+    return encoded(np.random.default_rng(seed).integers(0, 256, (height, width, 3)))
+
+
+@pytest.fixture
+def described(tmp_path: Path) -> tuple[dict[str, Any], Path]:
+    flat = encoded(np.full((20, 10), 100))
+    files = [noise(0), noise(1), flat, noise(0), noise(2, height=30)]
+    package = data_package(tmp_path / "p", files, [0, 2, 2, 0, 2], ["cat", "dog", "owl"])
+    return describe.run({}, {"package": package}, tmp_path, ignore), tmp_path
+
+
+def test_the_summary_counts_what_is_there(described: tuple[dict[str, Any], Path]) -> None:
+    summary, _ = described
+    json.dumps(summary, allow_nan=False)
+    assert summary["name"] == "pictures"
+    assert summary["samples"] == 5
+    assert summary["classes"] == ["cat", "dog", "owl"]
+    assert summary["class_counts"] == {"cat": 2, "dog": 0, "owl": 3}
+    assert summary["width"] == [10, 16]
+    assert summary["height"] == [12, 30]
+    assert summary["modes"] == {"L": 1, "RGB": 4}
+    assert summary["duplicates"] == 1
+
+
+def test_every_image_has_a_row_in_the_order_of_the_package(
+    described: tuple[dict[str, Any], Path],
+) -> None:
+    summary, output = described
+    rows = pq.read_table(output / IMAGES).to_pylist()
+    assert [row["row"] for row in rows] == [0, 1, 2, 3, 4]
+    assert [row["class"] for row in rows] == ["cat", "owl", "owl", "cat", "owl"]
+    assert [row["height"] for row in rows] == [12, 12, 20, 12, 30]
+    assert rows[0] | {"row": 3} == rows[3]
+    assert rows[2]["sharpness"] == 0.0
+    assert summary["bytes"] == sum(row["bytes"] for row in rows)
+    mean = sum(row["brightness"] for row in rows) / 5
+    assert summary["quality"]["brightness"] == pytest.approx(mean, abs=0.001)
+
+
+def test_a_public_row_has_the_columns_that_were_agreed_and_no_other(
+    described: tuple[dict[str, Any], Path],
+) -> None:
+    schema = pq.read_schema(described[1] / IMAGES)
+    assert schema.names == [
+        *("row", "width", "height", "mode", "bytes", "class"),
+        *("brightness", "contrast", "sharpness", "entropy"),
+        *("average_hash", "perceptual_hash", "difference_hash", "projection"),
+    ]
+
+
+def test_fingerprints_are_kept_apart_from_what_is_published(
+    described: tuple[dict[str, Any], Path],
+) -> None:
+    summary, output = described
+    prints = json.loads((output / FINGERPRINTS).read_text())["sha256"]
+    assert len(prints) == 4
+    assert prints == sorted(prints)
+    public = json.dumps(summary).encode() + (output / IMAGES).read_bytes()
+    assert not any(fingerprint.encode() in public for fingerprint in prints)
+
+
+def test_the_same_images_offered_again_have_the_same_fingerprints(tmp_path: Path) -> None:
+    kinds = {"one": {"kind": "PNG"}, "two": {"kind": "WEBP", "lossless": True}}
+    found = []
+    for name, options in kinds.items():
+        pixels = [np.random.default_rng(seed).integers(0, 256, (9, 9, 3)) for seed in range(4)]
+        files = [encoded(p, **options) for p in pixels]  # type: ignore[arg-type] # Pillow's
+        files = files if name == "one" else files[::-1]
+        package = data_package(tmp_path / name, files, [0] * 4, ["cat"])
+        describe.run({}, {"package": package}, tmp_path, ignore)
+        found.append((tmp_path / FINGERPRINTS).read_text())
+    assert found[0] == found[1]
+
+
+def test_every_bad_row_is_named_by_its_number(tmp_path: Path) -> None:
+    files = [noise(0), noise(1)[:200], noise(2), b"GIF89a", None, noise(3)]
+    package = data_package(tmp_path / "p", files, [0, 0, 9, 0, 0, 0], ["cat"])
+    with pytest.raises(JobError) as caught:
+        describe.run({}, {"package": package}, tmp_path, ignore)
+    assert said(caught.value) == (
+        "the package has bad rows: row 1 is truncated or damaged; "
+        "row 2 has a label that stands for no class; "
+        "row 3 is not a JPEG, PNG or WebP image; row 4 holds no image"
+    )
+    assert not (tmp_path / IMAGES).exists()
+
+
+def test_the_same_package_is_described_in_the_same_bytes(tmp_path: Path) -> None:
+    package = data_package(tmp_path / "p", [noise(n) for n in range(9)], [0] * 9, ["cat"])
+    found = []
+    for _ in range(2):
+        describe.run({}, {"package": package}, tmp_path, ignore)
+        found.append((tmp_path / IMAGES).read_bytes())
+    assert found[0] == found[1]
+
+
+def test_progress_ends_at_the_number_of_images(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    package = data_package(tmp_path / "p", [noise(0)] * 120, [0] * 120, ["cat"])
+    describe.run({}, {"package": package}, tmp_path, lambda done, total: seen.append((done, total)))
+    assert seen == [(50, 120), (100, 120), (120, 120)]
+
+
+def test_describing_does_not_wait_for_torch() -> None:
+    code = "import sys, visdm.compute.describe; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
