@@ -1,0 +1,1 @@
+"""The three roles: each reads through ports, decides in the domain, writes through ports."""

@@ -1,0 +1,170 @@
+"""The consumer: samples a dataset, asks for a price, pays, gets a model (paper 3.2(2))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from visdm.domain.assets import NO_RESERVE, Kind, State
+from visdm.domain.jobs import Job, JobState
+from visdm.domain.metadata import Metadata
+from visdm.domain.reports import Report, check
+from visdm.domain.sampling import Criteria, sample
+from visdm.errors import BlobError, InputError, UnknownError
+from visdm.ports import Computation, Limits, silent
+from visdm.services import parcels
+from visdm.services.parcels import Parcel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from visdm.domain.assets import Asset
+    from visdm.domain.rounds import Ballot, Outcome, Terms
+    from visdm.ports import (
+        BlobStore,
+        Chain,
+        Packages,
+        Progress,
+        Sandbox,
+        Scratch,
+        Vault,
+    )
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """One consumer's account and tools. Every call may be repeated after a failure."""
+
+    chain: Chain
+    store: BlobStore
+    vault: Vault
+    packages: Packages
+    scratch: Scratch
+    sandbox: Sandbox
+
+    def join(self) -> None:
+        """Publish this account's encryption key, unless it is published."""
+        if self.chain.recipient(self.chain.account) != self.vault.recipient:
+            self.chain.publish_key(self.vault.recipient)
+
+    def register_model(self, folder: Path, *, provider: int) -> int:
+        """Package, encrypt, upload and register a model folder; return the asset's id."""
+        known = [p for p in self.chain.providers() if p.index == provider]
+        if not known:
+            raise UnknownError("provider", provider, hint="see `visdm provider list`")
+        with self.scratch.folder() as private:
+            plain = private / "model.tar"
+            summary = self.packages.build_model(folder, plain)
+            mine = [
+                asset
+                for asset in self.chain.assets()
+                if asset.owner == self.chain.account and asset.kind is Kind.MODEL
+            ]
+            already = parcels.already_sent(self.store, self.vault, mine, summary.digest)
+            if already:
+                return already
+            keys = (self.vault.recipient, self.chain.recipient(known[0].account))
+            parcel = parcels.send(self.store, self.vault, plain, summary.digest, keys)
+        return self.chain.register(
+            Kind.MODEL, provider, 0, NO_RESERVE, parcel.package, parcel.grants
+        )
+
+    def market(self) -> list[tuple[Asset, Metadata]]:
+        """Return every described asset with its public metadata."""
+        return [
+            (asset, Metadata.from_bytes(self.store.read(asset.metadata), cid=asset.metadata))
+            for asset in self.chain.assets()
+            if asset.state is State.DESCRIBED
+        ]
+
+    def sample(self, criteria: Criteria) -> tuple[int, ...]:
+        """Pick a dataset from the market's metadata."""
+        return sample(self.market(), criteria)
+
+    def open_round(self, terms: Terms) -> str:
+        """Open a round; return its id, also when these very terms are open already."""
+        terms.check()
+        for round_, known in self.chain.rounds().items():
+            if known == terms:
+                return round_
+        return self.chain.open_round(terms)
+
+    def submit(self, round_: str, ballots: Sequence[Ballot]) -> Mapping[int, str]:
+        """Submit the owners' signed ballots that are not counted yet; return those skipped."""
+        cast = self.chain.ballots(round_)
+        fresh = [ballot for ballot in ballots if cast[ballot.position] != ballot.choice]
+        return self.chain.submit_ballots(round_, fresh) if fresh else {}
+
+    def close(self, round_: str) -> Outcome:
+        """Close a round whose vote is over; return how it ended."""
+        return self.chain.outcome(round_) or self.chain.close_round(round_)
+
+    def fund(self, round_: str) -> Job:
+        """Pay a priced round into escrow, unless it is paid."""
+        if round_ not in self.chain.jobs():
+            outcome = self.chain.outcome(round_)
+            if outcome is None or not outcome.price:
+                raise InputError(f"round {round_} has no price", hint="open another round")
+            due = outcome.price + self.chain.rounds()[round_].fee_cap
+            if self.chain.allowance() < due:
+                self.chain.allow(due)
+            self.chain.fund(round_)
+        return self.chain.jobs()[round_]
+
+    def report(self, round_: str) -> Report:
+        """Return the public report of a settled job."""
+        job = self._settled(round_)
+        return Report.from_bytes(self.store.read(job.report), cid=job.report)
+
+    def verify(self, round_: str) -> list[str]:
+        """Return what is wrong with a settled job's report; nothing when it holds."""
+        outcome = self.chain.outcome(round_)
+        if outcome is None:
+            raise UnknownError("closed round", round_, hint="see `visdm round list`")
+        terms = self.chain.rounds()[round_]
+        return check(self.report(round_), round_, terms, outcome, self._settled(round_))
+
+    def result(self, round_: str, target: Path) -> Report:
+        """Fetch, decrypt and check the result of a settled job; write it to `target`."""
+        report = self.report(round_)
+        parcel = Parcel(self._settled(round_).result, report.grants)
+        with self.scratch.folder() as private:
+            plain = private / "result"
+            grant = parcels.receive(self.store, self.vault, parcel, plain)
+            if self.packages.digest(plain) != grant.digest:
+                raise BlobError(parcel.package, "the result is not what its grant says")
+            self.scratch.keep(plain, target)
+        return report
+
+    def measure(
+        self, model: Path, weights: Path, images: Path, report: Report, progress: Progress = silent
+    ) -> Mapping[str, Any]:
+        """Measure a model (its folder and weights) on a folder of images of one's own."""
+        with self.scratch.folder() as private:
+            package, script = private / "images.parquet", private / "model.tar"
+            self.packages.build_data(images, package, name="held-out images")
+            self.packages.build_model(model, script)
+            inputs = {"model": script, "weights": weights, "package": package}
+            task = Computation("evaluate", {"classes": list(report.classes)}, inputs, Limits())
+            return self.sandbox.run(task, private / "out", progress)
+
+    def refund(self, round_: str) -> None:
+        """Call back the money of a job that was not settled in time."""
+        if self.chain.jobs()[round_].state is JobState.FUNDED:
+            self.chain.refund(round_)
+
+    def withdraw(self) -> int:
+        """Take out what was left of fee caps, and refunds; 0 when there is nothing."""
+        if not self.chain.claimable(self.chain.account):
+            return 0
+        return self.chain.withdraw()
+
+    def _settled(self, round_: str) -> Job:
+        job = self.chain.jobs().get(round_)
+        if job is None or job.state is not JobState.SETTLED:
+            raise UnknownError("settled job", round_, hint="see `visdm job show`")
+        return job
+
+
+__all__ = ["Consumer", "Criteria"]

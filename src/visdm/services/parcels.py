@@ -1,0 +1,81 @@
+"""Parcels: a package on its way, encrypted, stored and granted; and the way back.
+
+Both owners and providers send and open parcels, so this stands beside the roles. A payload has
+a key of its own; each recipient gets that key in a grant. The package's CID never changes when
+recipients do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from visdm.domain.grants import Grant, bundle, unbundle
+from visdm.errors import VaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from visdm.domain.assets import Asset
+    from visdm.ports import BlobStore, Vault
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What was stored: the CID of the ciphertext and of the bundle of its grants."""
+
+    package: str
+    grants: str
+
+
+def send(
+    store: BlobStore, vault: Vault, plain: Path, digest: str, recipients: Sequence[str]
+) -> Parcel:
+    """Encrypt `plain` beside itself, store it, and grant it to `recipients` (public keys)."""
+    cipher = plain.with_name(plain.name + ".age")
+    key = vault.encrypt(plain, cipher)
+    package = store.put(cipher)
+    sealed = {
+        recipient: vault.seal(Grant(package, recipient, digest, key).to_bytes(), recipient)
+        for recipient in recipients
+    }
+    return Parcel(package, store.write(bundle(sealed)))
+
+
+def grant_of(store: BlobStore, vault: Vault, parcel: Parcel) -> Grant:
+    """Open this account's own grant. Raises `VaultError` when it has none that fits."""
+    sealed = unbundle(store.read(parcel.grants), package=parcel.package)
+    mine = sealed.get(vault.recipient)
+    if mine is None:
+        raise VaultError(
+            f"{parcel.package} was not granted to this account",
+            hint="ask its owner to grant it to your published key",
+        )
+    return Grant.from_bytes(vault.unseal(mine), package=parcel.package, recipient=vault.recipient)
+
+
+def receive(store: BlobStore, vault: Vault, parcel: Parcel, target: Path) -> Grant:
+    """Fetch and decrypt a parcel to `target`; its digest is for the caller to check."""
+    grant = grant_of(store, vault, parcel)
+    cipher = target.with_name(target.name + ".age")
+    store.get(parcel.package, cipher)
+    vault.decrypt(cipher, target, grant.key)
+    return grant
+
+
+def parcel_of(asset: Asset) -> Parcel:
+    """Return where an asset's bytes are."""
+    return Parcel(asset.package, asset.grants)
+
+
+def already_sent(store: BlobStore, vault: Vault, assets: Sequence[Asset], digest: str) -> int:
+    """Return which of this account's own `assets` holds the plaintext `digest`; 0 for none.
+
+    The chain knows ciphertext only, but an owner can open its own grants: so a registration
+    that was cut off after its transaction is found again, and not made twice.
+    """
+    for asset in assets:
+        if grant_of(store, vault, parcel_of(asset)).digest == digest:
+            return asset.asset
+    return 0

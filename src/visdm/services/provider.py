@@ -1,0 +1,285 @@
+"""The provider: opens assets, describes them, runs jobs, settles (paper 3.2(5), 4.2).
+
+Plaintext exists in a private scratch folder for as long as a step takes, and nowhere else. The
+chain says what is left to do, so a provider that was killed simply starts again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from visdm.domain.assets import Asset, Kind, Provider, State
+from visdm.domain.documents import parse
+from visdm.domain.jobs import JobState, equal_parts, rewards, shares
+from visdm.domain.metadata import PUBLIC_LIMIT, Metadata, copied_from
+from visdm.domain.release import check_release, header_end
+from visdm.domain.reports import Report, utilities_of, values_of
+from visdm.domain.values import MAX_EXACT
+from visdm.errors import InputError, JobError, UnknownError, VaultError
+from visdm.ports import Computation, Limits, silent
+from visdm.services import parcels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from visdm.domain.jobs import Job
+    from visdm.domain.rounds import Outcome, Terms
+    from visdm.ports import BlobStore, Chain, Packages, Progress, Sandbox, Scratch, Vault
+
+RESULT = "model.safetensors"
+IMAGES = "images.parquet"
+PRINTS = "fingerprints.json"
+METHODS = ("shapley", "equal")
+
+
+@dataclass(frozen=True)
+class ComputeProvider:
+    """One provider's account and tools. Every call may be repeated after a failure."""
+
+    chain: Chain
+    store: BlobStore
+    vault: Vault
+    packages: Packages
+    scratch: Scratch
+    sandbox: Sandbox
+    limits: Limits
+    threads: int = 1
+
+    def join(self, region: str, fee: int) -> int:
+        """Publish a key and announce this provider, unless that was done; return its index."""
+        if self.chain.recipient(self.chain.account) != self.vault.recipient:
+            self.chain.publish_key(self.vault.recipient)
+        for known in self.chain.providers():
+            if known.account == self.chain.account and known.region == region:
+                return known.index
+        return self.chain.announce(region, fee)
+
+    def undescribed(self) -> list[Asset]:
+        """Return the assets that wait for this provider's description, oldest first."""
+        mine = self._indices()
+        return [
+            asset
+            for asset in self.chain.assets()
+            if asset.provider in mine and asset.state is State.REGISTERED
+        ]
+
+    def describe(self, asset: Asset, progress: Progress = silent) -> Metadata | None:
+        """Open an asset and publish what is in it, or publish why it is refused (then None)."""
+        try:
+            with self.scratch.folder() as private:
+                metadata = self._examine(asset, private, progress)
+        except (InputError, VaultError) as error:
+            self.chain.refuse(asset.asset, error.message)
+            return None
+        except JobError as error:
+            self.chain.refuse(asset.asset, error.reason)
+            return None
+        self.chain.describe(asset.asset, self.store.write(metadata.to_bytes()))
+        return metadata
+
+    def pending_jobs(self) -> list[str]:
+        """Return the rounds whose funded jobs wait for this provider, oldest first."""
+        mine, rounds = self._indices(), self.chain.rounds()
+        return [
+            round_
+            for round_, job in self.chain.jobs().items()
+            if job.state is JobState.FUNDED and rounds[round_].provider in mine
+        ]
+
+    def run(self, round_: str, progress: Progress = silent) -> Report:
+        """Compute a funded job, deliver its result and settle it.
+
+        Raises `JobError` when it cannot be computed: after its deadline anybody may then
+        give the consumer its money back.
+        """
+        terms, job = self.chain.rounds()[round_], self.chain.jobs()[round_]
+        outcome = self.chain.outcome(round_)
+        if outcome is None or job.state is not JobState.FUNDED:
+            raise UnknownError("funded job", round_, hint="see `visdm job list`")
+        dataset = self._consenting(terms, outcome)
+        with self.scratch.folder() as private:
+            report = self._compute(round_, job, dataset, private, progress)
+        self.chain.settle(
+            round_,
+            report.shares,
+            report.fee,
+            report.result,
+            self.store.write(report.to_bytes()),
+        )
+        return report
+
+    def withdraw(self) -> int:
+        """Take out the fees earned; 0 when there is nothing."""
+        if not self.chain.claimable(self.chain.account):
+            return 0
+        return self.chain.withdraw()
+
+    def _indices(self) -> set[int]:
+        return {p.index for p in self.chain.providers() if p.account == self.chain.account}
+
+    def _open(self, asset: Asset, target: Path) -> None:
+        """Fetch and decrypt an asset's package, and check that it is the one granted.
+
+        Nothing of it is read here: strangers' files are parsed in the sandbox alone.
+        """
+        grant = parcels.receive(self.store, self.vault, parcels.parcel_of(asset), target)
+        if self.packages.digest(target) != grant.digest:
+            raise VaultError(f"the package of asset {asset.asset} is not what its grant says")
+
+    def _examine(self, asset: Asset, private: Path, progress: Progress) -> Metadata:
+        package, output = private / "package", private / "out"
+        self._open(asset, package)
+        if asset.kind is Kind.MODEL:
+            found = self._run("profile", {"seed": 0}, {"model": package}, output, progress)
+            return Metadata(
+                asset=asset.asset,
+                kind=asset.kind,
+                name=str(found["name"]),
+                samples=0,
+                classes=tuple(found["classes"]),
+                summary=found,
+            )
+        found = self._run("describe", {}, {"package": package}, output, progress)
+        if found["samples"] != asset.samples:
+            raise InputError(
+                f"it holds {found['samples']} samples, but {asset.samples} were registered"
+            )
+        prints = self.scratch.read(output / PRINTS, PUBLIC_LIMIT)
+        self._refuse_copy(asset, parse(prints)["sha256"])
+        return Metadata(
+            asset=asset.asset,
+            kind=asset.kind,
+            name=str(found["name"]),
+            samples=asset.samples,
+            classes=tuple(found["classes"]),
+            summary=found,
+            images=self.store.put(output / IMAGES),
+            prints=self.store.write(self.vault.seal(prints, self.vault.recipient)),
+        )
+
+    def _refuse_copy(self, asset: Asset, prints: list[str]) -> None:
+        """Raise where an earlier asset holds most of these images: it keeps the credit."""
+        original = copied_from(prints, dict(self._earlier_prints(asset)))
+        if original is not None:
+            raise InputError(f"most of its images are those of asset {original}")
+
+    def _earlier_prints(self, asset: Asset) -> Iterator[tuple[int, list[str]]]:
+        mine = self._indices()
+        for earlier in self.chain.assets():
+            described = earlier.metadata and earlier.kind is Kind.DATA and earlier.provider in mine
+            if described and earlier.asset < asset.asset:
+                document = self.store.read(earlier.metadata)
+                metadata = Metadata.from_bytes(document, cid=earlier.metadata)
+                prints = self.vault.unseal(self.store.read(metadata.prints))
+                yield earlier.asset, parse(prints)["sha256"]
+
+    def _consenting(self, terms: Terms, outcome: Outcome) -> list[Asset]:
+        """Return the dataset, after a last look at its owners' consent."""
+        assets = {asset.asset: asset for asset in self.chain.assets()}
+        dataset = [
+            assets[number] for place, number in enumerate(terms.assets) if outcome.includes(place)
+        ]
+        for asset in dataset:
+            if asset.state is State.RETIRED:
+                raise JobError(f"asset {asset.asset} was retired by its owner")
+        if terms.method not in METHODS:
+            raise JobError(f"this provider does not know the method {terms.method!r}")
+        if terms.method == "shapley" and len(dataset) > MAX_EXACT:
+            raise JobError(f"exact Shapley takes at most {MAX_EXACT} assets, not {len(dataset)}")
+        return dataset
+
+    def _compute(
+        self, round_: str, job: Job, dataset: list[Asset], private: Path, progress: Progress
+    ) -> Report:
+        terms = self.chain.rounds()[round_]
+        model = self._asset(terms.model)
+        inputs = {"model": private / "model"}
+        self._open(model, inputs["model"])
+        for asset in dataset:
+            inputs[f"asset-{asset.asset}"] = private / f"asset-{asset.asset}"
+            self._open(asset, inputs[f"asset-{asset.asset}"])
+        numbers = [asset.asset for asset in dataset]
+        settings = {
+            "seed": terms.seed,
+            "assets": numbers,
+            "method": terms.method,
+            "threads": self.threads,
+        }
+        answer = self._run("train", settings, inputs, private / "out", progress)
+        result = private / "out" / RESULT
+        self._gate(model, result)
+        consumer = self.chain.recipient(terms.consumer)
+        parcel = parcels.send(
+            self.store, self.vault, result, self.packages.digest(result), [consumer]
+        )
+        return self._report(round_, job, [model, *dataset], answer, parcel)
+
+    def _report(
+        self,
+        round_: str,
+        job: Job,
+        inputs: list[Asset],
+        answer: Mapping[str, Any],
+        parcel: parcels.Parcel,
+    ) -> Report:
+        terms = self.chain.rounds()[round_]
+        numbers = [asset.asset for asset in inputs[1:]]
+        if terms.method == "shapley":
+            utilities = utilities_of(answer)
+            values = values_of(utilities, int(answer["validation"]))
+            parts = shares(values)
+        else:
+            utilities, values = (), {}
+            parts = dict(zip(numbers, equal_parts(len(numbers)), strict=True))
+        split = tuple(parts.get(asset, 0) for asset in terms.assets)
+        return Report(
+            round=round_,
+            method=terms.method,
+            seed=terms.seed,
+            model=terms.model,
+            inputs={asset.asset: asset.package for asset in inputs},
+            validation=int(answer["validation"]),
+            utilities=utilities,
+            values={asset: str(value) for asset, value in values.items()},
+            shares=split,
+            rewards=rewards(job.price, split),
+            price=job.price,
+            fee=min(job.fee_cap, self._provider(terms.provider).fee * _samples(inputs)),
+            metrics=dict(answer["metrics"]),
+            classes=tuple(answer["classes"]),
+            result=parcel.package,
+            grants=parcel.grants,
+            sandbox=self.sandbox.name,
+            versions=dict(answer["versions"]),
+            threads=int(answer["threads"]),
+        )
+
+    def _gate(self, model: Asset, result: Path) -> None:
+        """Let a result out only when it is what owners were shown (DESIGN section 8)."""
+        metadata = Metadata.from_bytes(self.store.read(model.metadata), cid=model.metadata)
+        header = self.scratch.read(result, header_end(self.scratch.read(result, 8)))
+        check_release(header, self.scratch.size(result), metadata.summary["tensors"])
+
+    def _run(
+        self,
+        program: str,
+        settings: Mapping[str, Any],
+        inputs: Mapping[str, Path],
+        output: Path,
+        progress: Progress,
+    ) -> Mapping[str, Any]:
+        return self.sandbox.run(
+            Computation(program, settings, inputs, self.limits), output, progress
+        )
+
+    def _asset(self, number: int) -> Asset:
+        return next(asset for asset in self.chain.assets() if asset.asset == number)
+
+    def _provider(self, index: int) -> Provider:
+        return next(known for known in self.chain.providers() if known.index == index)
+
+
+def _samples(assets: list[Asset]) -> int:
+    return sum(asset.samples for asset in assets)

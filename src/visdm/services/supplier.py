@@ -1,0 +1,162 @@
+"""The supplier: brings labelled images, answers rounds, takes out rewards (paper 3.2(1))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from visdm.domain.assets import NO_RESERVE, Kind, State
+from visdm.domain.rounds import REJECT, SILENT
+from visdm.errors import InputError, UnknownError
+from visdm.ports import silent
+from visdm.services import parcels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from visdm.domain.assets import Asset
+    from visdm.domain.rounds import Ballot, Terms
+    from visdm.ports import BlobStore, Chain, Packages, Progress, Scratch, Vault
+
+
+@dataclass(frozen=True)
+class Supplier:
+    """One supplier's account and tools. Every call may be repeated after a failure."""
+
+    chain: Chain
+    store: BlobStore
+    vault: Vault
+    packages: Packages
+    scratch: Scratch
+
+    def join(self) -> None:
+        """Publish this account's encryption key, unless it is published."""
+        if self.chain.recipient(self.chain.account) != self.vault.recipient:
+            self.chain.publish_key(self.vault.recipient)
+
+    def offer(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        provider: int,
+        reserve: int = NO_RESERVE,
+        progress: Progress = silent,
+    ) -> int:
+        """Package, encrypt, upload and register a folder of labelled images.
+
+        Returns the asset's id; the id it already has when this account registered the very
+        same package before. Raises `UnknownError`, `FolderError`, `ImageError`: nothing is
+        registered then.
+        """
+        recipient = self._recipient_of(provider)
+        with self.scratch.folder() as private:
+            plain = private / "package.parquet"
+            summary = self.packages.build_data(folder, plain, name=name, progress=progress)
+            mine = self.assets(kind=Kind.DATA)
+            known = parcels.already_sent(self.store, self.vault, mine, summary.digest)
+            if known:
+                return known
+            keys = (self.vault.recipient, recipient)
+            parcel = parcels.send(self.store, self.vault, plain, summary.digest, keys)
+        return self.chain.register(
+            Kind.DATA, provider, summary.samples, reserve, parcel.package, parcel.grants
+        )
+
+    def assets(self, *, kind: Kind = Kind.DATA) -> list[Asset]:
+        """Return this account's assets."""
+        return [
+            asset
+            for asset in self.chain.assets()
+            if asset.owner == self.chain.account and asset.kind is kind
+        ]
+
+    def set_reserve(self, asset: int, reserve: int) -> None:
+        """Set the standing minimum per sample, which answers when this account does not."""
+        if self._mine(asset).reserve != reserve:
+            self.chain.set_reserve(asset, reserve)
+
+    def delegate(self, to: str) -> None:
+        """Let `to` vote for this account's assets."""
+        if self.chain.delegate_of(self.chain.account) != to:
+            self.chain.delegate(to)
+
+    def vote(self, round_: str, least: int | None) -> None:
+        """Answer a round for every asset this account owns or votes for as a delegate.
+
+        `least` is the least price per sample accepted, None a rejection. Answers already given
+        are left alone.
+        """
+        terms = self._terms(round_)
+        choice = choice_for(terms, least)
+        cast = self.chain.ballots(round_)
+        open_ = [place for place in self._votes_for(terms) if cast[place] == SILENT]
+        if open_:
+            self.chain.vote(round_, open_, choice)
+
+    def sign(self, round_: str, least: int | None) -> list[Ballot]:
+        """Sign ballots for this account's own assets in a round, for anybody to submit."""
+        terms = self._terms(round_)
+        choice = choice_for(terms, least)
+        owned = {asset.asset for asset in self.assets()}
+        return [
+            self.chain.sign_ballot(round_, place, choice, terms.vote_by)
+            for place, asset in enumerate(terms.assets)
+            if asset in owned
+        ]
+
+    def retire(self, asset: int) -> None:
+        """Take an asset off the market for good."""
+        if self._mine(asset).state is not State.RETIRED:
+            self.chain.retire(asset)
+
+    def withdraw(self) -> int:
+        """Take out what was earned; 0 when there is nothing."""
+        if not self.chain.claimable(self.chain.account):
+            return 0
+        return self.chain.withdraw()
+
+    def _votes_for(self, terms: Terms) -> list[int]:
+        owners = {asset.asset: asset.owner for asset in self.chain.assets()}
+        me = self.chain.account
+        return [
+            place
+            for place, asset in enumerate(terms.assets)
+            if owners[asset] == me or self.chain.delegate_of(owners[asset]) == me
+        ]
+
+    def _terms(self, round_: str) -> Terms:
+        try:
+            return self.chain.rounds()[round_]
+        except KeyError:
+            raise UnknownError("round", round_, hint="see `visdm round list`") from None
+
+    def _mine(self, number: int) -> Asset:
+        for asset in self.assets():
+            if asset.asset == number:
+                return asset
+        raise UnknownError("asset", number, hint="name one that this account owns")
+
+    def _recipient_of(self, provider: int) -> str:
+        for known in self.chain.providers():
+            if known.index == provider:
+                recipient = self.chain.recipient(known.account)
+                if recipient:
+                    return recipient
+                raise UnknownError("key of provider", provider, hint="it must publish one first")
+        raise UnknownError("provider", provider, hint="see `visdm provider list`")
+
+
+def choice_for(terms: Terms, least: int | None) -> int:
+    """Return the choice that says "at least `least` a sample"; None rejects.
+
+    Raises `InputError` when the ladder does not reach that high: to reject is to say so.
+    """
+    if least is None:
+        return REJECT
+    for index, price in enumerate(terms.ladder):
+        if price >= least:
+            return index + 1
+    raise InputError(
+        f"the ladder ends at {terms.ladder[-1]}, below {least}", hint="reject the round instead"
+    )
