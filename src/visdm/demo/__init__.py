@@ -1,0 +1,1 @@
+"""`visdm demo`: a whole trade on an embedded chain and store, told step by step."""

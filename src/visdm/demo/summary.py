@@ -1,0 +1,112 @@
+"""What the demo shows at the end: figures as JSON, and all that its page draws."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DECIMALS = 6
+UNIT = "PLAY"
+
+PAPER_GAS = {
+    "deploy_catalog": 971_868,
+    "deploy_rounds": 1_585_988,
+    "deploy_jobs": 1_055_988,
+    "register_data_asset": 350_396,
+    "register_model_asset": 293_280,
+    "register_metadata": 318_956,
+    "open_round": 3_000_000,
+    "vote_direct": 75_200,
+    "vote_batched": 75_200,
+    "pay_owner": 20_112,
+}
+"""Tables 2 and 3 of the paper: its ETH figures at 2.5 gwei a gas."""
+
+
+@dataclass(frozen=True)
+class AssetLine:
+    """One asset of the dataset: `value` sums to 1 over all, `reward` is in token units.
+
+    `answer` says how its owner consented ("ballot", "delegate", "reserve") and `least` what it
+    asked for, in token units per sample; `note` is what the story knows of it.
+    """
+
+    asset: int
+    supplier: str
+    samples: int
+    value: float
+    reward: int
+    answer: str
+    least: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One transaction: `time` in seconds on the chain's clock."""
+
+    time: int
+    block: int
+    actor: str
+    operation: str
+    gas: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """One image on the metadata map: which asset it is of, and its class."""
+
+    asset: int
+    label: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A finished trade. Money in token units, seconds as measured in this run.
+
+    `gas` is the median of each kind of transaction, `transactions` how many there were.
+    `paid_in` is what the consumer paid into escrow, `paid_out` all that was withdrawn,
+    `claimable` what is left to withdraw.
+    """
+
+    round: str
+    method: str
+    sandbox: str
+    price: int
+    unit_price: int
+    fee: int
+    paid_in: int
+    paid_out: int
+    claimable: int
+    assets: tuple[AssetLine, ...]
+    gas: Mapping[str, int]
+    seconds: Mapping[str, float]
+    accuracy: float
+    measured_on: int
+    transactions: int
+    problems: tuple[str, ...]
+    timeline: tuple[Moment, ...]
+    points: tuple[Point, ...]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether each unit that came in went out or can be claimed."""
+        return self.paid_in == self.paid_out + self.claimable
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as one JSON object; timeline and map are for the page alone."""
+        fields = asdict(self)
+        del fields["timeline"], fields["points"]
+        return {**fields, "paper_gas": {k: v for k, v in PAPER_GAS.items() if k in self.gas}}
+
+
+def money(amount: int) -> str:
+    """Write an amount of token units for people, as `12.34 PLAY`."""
+    whole, part = divmod(amount, 10**DECIMALS)
+    digits = f"{part:0{DECIMALS}d}".rstrip("0").ljust(2, "0")
+    return f"{whole:,}.{digits} {UNIT}"

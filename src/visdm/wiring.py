@@ -1,0 +1,178 @@
+"""The only place that chooses adapters.
+
+A *world* is a folder that holds a whole local market: an embedded chain, a block store and
+the private folder of each account. Accounts are named; their keys follow from the world's
+seed, so they guard play money only.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from eth_account import Account
+from eth_utils import keccak
+
+from visdm.adapters.blocks import BlockFolder
+from visdm.adapters.evm.deploy import deploy, market_of
+from visdm.adapters.evm.embedded import EmbeddedNode
+from visdm.adapters.evm.history import Entry, history
+from visdm.adapters.evm.jobs import EvmChain
+from visdm.adapters.evm.session import Ledger
+from visdm.adapters.machine import MachineClock, MachineScratch
+from visdm.adapters.packages import FilePackages
+from visdm.adapters.sandboxes import BareProcess, Bubblewrap
+from visdm.adapters.vault import AgeVault
+from visdm.errors import OutputError, UnknownError
+from visdm.services.consumer import Consumer
+from visdm.services.provider import ComputeProvider
+from visdm.services.supplier import Supplier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from eth_account.signers.local import LocalAccount
+
+    from visdm.ports import BlobStore, Clock, Limits, Packages, Sandbox
+
+OPERATOR = "operator"
+SUPPLY = 10**15
+"""Play money in all: a thousand million, with six decimals."""
+
+
+@dataclass(frozen=True)
+class World:
+    """An opened world. Each role gets an account of its own and its own private folder."""
+
+    folder: Path
+    seed: int
+    names: tuple[str, ...]
+    node: EmbeddedNode
+    ledger: Ledger
+    store: BlobStore
+    sandbox: Sandbox
+
+    @property
+    def clock(self) -> Clock:
+        """A clock for measuring."""
+        return MachineClock()
+
+    def deploy(self) -> None:
+        """As the operator: put the contracts on the chain, where they are not yet."""
+        deploy(self.node.web3, key_of(self.seed, OPERATOR), SUPPLY)
+
+    @property
+    def deployed(self) -> bool:
+        """Whether the last of the contracts is on the chain."""
+        jobs = market_of(self.address(OPERATOR)).jobs
+        return bool(self.node.web3.eth.get_code(jobs))  # type: ignore[arg-type]  # checksummed
+
+    def address(self, name: str) -> str:
+        """Return the address of a named account. Raises `UnknownError`."""
+        if name not in self.names:
+            known = ", ".join(self.names)
+            raise UnknownError("account", name, hint=f"known here: {known}")
+        return str(key_of(self.seed, name).address)
+
+    def name(self, address: str) -> str:
+        """Return an account's name, or its address where it has none here."""
+        known = {str(key_of(self.seed, name).address): name for name in self.names}
+        return known.get(address, address)
+
+    def chain(self, name: str) -> EvmChain:
+        """Return the chain as `name` sees it and acts on it."""
+        self.address(name)
+        return EvmChain(self.ledger, key_of(self.seed, name))
+
+    def private(self, name: str) -> Path:
+        """Return the folder that only `name` would have on a machine of its own."""
+        self.address(name)
+        place = self.folder / "accounts" / name
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return place
+
+    def supplier(self, name: str) -> Supplier:
+        """Return a supplier with its tools."""
+        return Supplier(
+            self.chain(name), self.store, self._vault(name), packages(), self._scratch(name)
+        )
+
+    def consumer(self, name: str) -> Consumer:
+        """Return a consumer with its tools."""
+        return Consumer(
+            self.chain(name),
+            self.store,
+            self._vault(name),
+            packages(),
+            self._scratch(name),
+            self.sandbox,
+        )
+
+    def provider(self, name: str, limits: Limits) -> ComputeProvider:
+        """Return a provider with its tools."""
+        return ComputeProvider(
+            self.chain(name),
+            self.store,
+            self._vault(name),
+            packages(),
+            self._scratch(name),
+            self.sandbox,
+            limits,
+        )
+
+    def history(self) -> list[Entry]:
+        """Return every transaction of the market so far."""
+        return list(history(self.node.web3, self.ledger.market))
+
+    def travel(self, to: int) -> None:
+        """Let the chain's clock reach `to`: only an embedded chain can."""
+        self.node.travel(to)
+
+    def _vault(self, name: str) -> AgeVault:
+        return AgeVault.create(self.private(name) / "age.txt")
+
+    def _scratch(self, name: str) -> MachineScratch:
+        return MachineScratch(self.private(name) / "scratch")
+
+
+def packages() -> Packages:
+    """Return the builder and reader of packages."""
+    return FilePackages()
+
+
+def key_of(seed: int, name: str) -> LocalAccount:
+    """Return the key of a named account of a world: for play money only."""
+    account: LocalAccount = Account.from_key(keccak(text=f"visdm world {seed} {name}"))
+    return account
+
+
+@contextmanager
+def open_world(
+    folder: Path, seed: int, names: Sequence[str], *, unsafe: bool = False
+) -> Iterator[World]:
+    """Open the world in `folder`, or begin it. `names` are its accounts, operator included.
+
+    With `unsafe` computations run without a sandbox. Raises `OutputError`, `ChainError`.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"cannot be made ({error.strerror})"
+        raise OutputError(folder, problem, hint="name a folder you may write to") from None
+    addresses = [str(key_of(seed, name).address) for name in names]
+    node = EmbeddedNode(folder / "chain.sqlite", addresses)
+    try:
+        market = market_of(str(key_of(seed, OPERATOR).address))
+        yield World(
+            folder=folder,
+            seed=seed,
+            names=tuple(names),
+            node=node,
+            ledger=Ledger(node.web3, market),
+            store=BlockFolder(folder / "blobs"),
+            sandbox=BareProcess() if unsafe else Bubblewrap(),
+        )
+    finally:
+        node.close()
