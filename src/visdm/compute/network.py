@@ -50,11 +50,10 @@ def configuration(package: ModelPackage, classes: int) -> dict[str, Any]:
     """
     channels, height, width = package.shape
     known = {"classes": classes, "channels": channels, "height": height, "width_px": width}
-    taken = sorted(set(known) & set(package.config.config))
-    if taken:
+    if known.keys() & package.config.config.keys():
         raise JobError(
-            f"the model package's {MODEL_FILE} is at fault",
-            hint=f"{MODEL_FILE}: config.{taken[0]} is set by the platform",
+            f"the model package's {MODEL_FILE} sets what the platform sets",
+            hint=f"leave {', '.join(known)} out of its table config",
         )
     return {**package.config.config, **known}
 

@@ -33,11 +33,18 @@ class Samples:
         """Return the number of images."""
         return len(self.labels)
 
+    def having(self, chosen: Tensor) -> Samples:
+        """Return the samples where `chosen`, bool of shape (n,), is true."""
+        return Samples(self.images[chosen], self.labels[chosen])
 
-def load(data: DataPackage, model: ModelPackage, classes: Sequence[str]) -> Samples:
+
+def load(
+    data: DataPackage, model: ModelPackage, classes: Sequence[str], *, strict: bool = True
+) -> Samples:
     """Decode a data package for a model, its labels as places in `classes`.
 
-    Images are turned upright and stretched to the model's size (bilinear).
+    Images are turned upright and stretched to the model's size (bilinear). Those of other
+    classes are an error when `strict`, and left out otherwise.
     Raises `JobError` naming bad rows, or counting images of a class not in `classes`.
     """
     shape = (data.samples, *model.shape)
@@ -58,9 +65,11 @@ def load(data: DataPackage, model: ModelPackage, classes: Sequence[str]) -> Samp
         except UnusableImageError as error:
             bad.append(Bad(row.number, error.problem))
     refuse_bad(bad, data.what)
-    if foreign := int((labels < 0).sum()):
+    samples = Samples(torch.from_numpy(pixels), torch.from_numpy(labels))
+    foreign = int((labels < 0).sum())
+    if foreign and strict:
         raise JobError(f"{foreign} images of the {data.what} are of classes the job does not have")
-    return Samples(torch.from_numpy(pixels), torch.from_numpy(labels))
+    return samples.having(samples.labels >= 0) if foreign else samples
 
 
 def _pixels(image: Image.Image, model: ModelPackage) -> np.ndarray:

@@ -5,7 +5,8 @@ Inputs `model`, a model package, and `asset-<id>`, a data package each. Settings
 same weights; its order of images depends on seed and coalition alone. The utility of a
 coalition is the number of validation images that its network gets right, that of the empty
 one what the most frequent class gets right. Output `model.safetensors`: the
-grand coalition's weights as they are released (`visdm.compute.network`).
+grand coalition's weights as they are released (`visdm.compute.network`). The classes of the
+job are those of the validation images.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from visdm.compute.network import builder, released, restore, specs, state_of
 from visdm.compute.rows import DataPackage
 from visdm.compute.samples import Samples, load
 from visdm.compute.training import fit, score
+from visdm.errors import JobError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,9 +52,11 @@ def run(
     planned = schedule(str(settings["method"]), assets)
     model = model_package.read(inputs["model"])
     packages = {asset: DataPackage(inputs[f"asset-{asset}"], f"asset {asset}") for asset in assets}
-    classes = union(packages)
+    # The classes are the consumer's, so that the result has the shapes of the profile that
+    # owners saw; what an asset has of other classes is of no use to it.
+    classes = sorted(model.validation().classes)
     validation = load(model.validation(), model, classes)
-    dataset = Dataset({a: load(packages[a], model, classes) for a in sorted(packages)})
+    dataset = Dataset({a: useful(packages[a], model, classes) for a in sorted(packages)})
     utilities: dict[Coalition, int] = {(): baseline(validation.labels.tolist())}
     with builder(model, len(classes)) as build:
         bench = Bench(model, build, dataset, validation, int(settings["seed"]))
@@ -74,9 +78,12 @@ def run(
     }
 
 
-def union(packages: Mapping[int, DataPackage]) -> list[str]:
-    """Return the classes of a job: those of its assets, sorted by name."""
-    return sorted({name for package in packages.values() for name in package.classes})
+def useful(package: DataPackage, model: ModelPackage, classes: Sequence[str]) -> Samples:
+    """Decode an asset's images of the job's classes; raise `JobError` where it has none."""
+    samples = load(package, model, classes, strict=False)
+    if not len(samples):
+        raise JobError(f"the {package.what} holds no image of the job's classes")
+    return samples
 
 
 class Dataset:

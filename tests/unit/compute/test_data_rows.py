@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 import pytest
-from fabricated import data_package, said, schema_metadata
 
+from unit.compute.fabricated import data_package, said, schema_metadata
 from visdm.compute.rows import Bad, DataPackage, Row, refuse_bad
 from visdm.errors import JobError
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from fabricated import DEMO, data_package, encoded, ignore, model_package
 
+from unit.compute.fabricated import DEMO, data_package, encoded, ignore, model_package
 from visdm.compute import evaluate, train
 from visdm.domain.values import shapley
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 import pytest
-from fabricated import data_package, encoded, ignore, said
 
+from unit.compute.fabricated import data_package, encoded, ignore, said
 from visdm.compute import describe
 from visdm.compute.describe import FINGERPRINTS, IMAGES
 from visdm.errors import JobError

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import imagehash
 import numpy as np
 import pytest
-from fabricated import encoded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from unit.compute.fabricated import encoded
 from visdm.compute.images import (
     BASIS,
     STEP,

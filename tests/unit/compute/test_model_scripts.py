@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from fabricated import model_package, said, stripes_package, tar, toml
 from torch import nn
 
+from unit.compute.fabricated import model_package, said, stripes_package, tar, toml
 from visdm.compute import model_package as packages
 from visdm.compute.network import builder, released, restore, specs
 from visdm.compute.scripts import blaming, script
@@ -217,11 +217,15 @@ def build_model(config):
     assert seen[0] == seen[1]
 
 
-def test_a_table_may_not_set_what_the_platform_sets(tmp_path: Path, validation: Path) -> None:
-    path = model_package(tmp_path / "m", validation, settings=toml() + b"classes = 3\n")
-    with pytest.raises(JobError, match=r"visdm\.toml is at fault") as caught:
+@pytest.mark.parametrize("name", ["classes", "channels", "height", "width_px"])
+def test_a_table_may_not_set_what_the_platform_sets(
+    tmp_path: Path, validation: Path, name: str
+) -> None:
+    path = model_package(tmp_path / "m", validation, settings=toml() + f"{name} = 3\n".encode())
+    with pytest.raises(JobError) as caught:
         built(path)
-    assert caught.value.hint == "visdm.toml: config.classes is set by the platform"
+    assert caught.value.reason == "the model package's visdm.toml sets what the platform sets"
+    assert caught.value.hint == "leave classes, channels, height, width_px out of its table config"
 
 
 def test_released_weights_are_rounded_to_bfloat16_and_stored_so() -> None:

@@ -4,8 +4,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fabricated import DEMO, ignore, model_package, said, stripes_package, toml
 
+from unit.compute.fabricated import DEMO, ignore, model_package, said, stripes_package, toml
 from visdm.compute import profiling
 from visdm.errors import JobError
 

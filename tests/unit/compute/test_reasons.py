@@ -36,6 +36,7 @@ FILLED = {
     "more": "; and 7 more",
     "named": "row 3 is truncated or damaged; row 90 holds no image",
     "needed": VALIDATION_FILE,
+    "package.what": "asset 12",
     "self.what": "package",
     "what": "validation set",
 }

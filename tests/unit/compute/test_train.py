@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from fabricated import (
+from torch import nn
+
+from unit.compute.fabricated import (
     data_package,
     encoded,
     ignore,
@@ -17,8 +19,6 @@ from fabricated import (
     stripes_package,
     toml,
 )
-from torch import nn
-
 from visdm.compute import evaluate, profiling, train
 from visdm.compute import model_package as packages
 from visdm.compute.coalitions import schedule
@@ -162,7 +162,7 @@ def test_who_gets_the_weights_gets_the_accuracy_that_was_reported(
             assert measured["loss"] == pytest.approx(found["metrics"]["loss"])
 
 
-def test_classes_of_a_job_are_those_of_all_assets_by_name(tmp_path: Path) -> None:
+def test_classes_of_a_job_are_those_of_its_validation_images_by_name(tmp_path: Path) -> None:
     flat = [encoded(np.full((8, 8), grey)) for grey in (20, 20, 120, 120, 230, 230)]
     dark_grey = data_package(tmp_path / "1", flat[:4], [1, 1, 0, 0], ["grey", "dark"])
     white_grey = data_package(tmp_path / "2", flat[2:], [1, 1, 0, 0], ["white", "grey"])
@@ -176,15 +176,27 @@ def test_classes_of_a_job_are_those_of_all_assets_by_name(tmp_path: Path) -> Non
     assert found["utilities"] == [[[], 2], [[1], 4], [[2], 4], [[1, 2], 6]]
 
 
-def test_validation_images_of_a_class_that_no_asset_has_are_refused(
-    world: Inputs, tmp_path: Path
+def test_images_of_classes_that_the_consumer_did_not_ask_for_change_nothing(
+    tmp_path: Path,
 ) -> None:
+    flat = [encoded(np.full((8, 8), grey)) for grey in (20, 120, 20, 120, 230)]
+    validation = data_package(tmp_path / "v", flat[:2], [0, 1], ["dark", "grey"])
+    model = model_package(tmp_path / "m", validation)
+    plain = data_package(tmp_path / "1", flat[:4], [0, 1, 0, 1], ["dark", "grey"])
+    more = data_package(tmp_path / "2", flat, [0, 1, 0, 1, 2], ["dark", "grey", "white"])
+    answers = []
+    for package in (plain, more):
+        answers.append(trained({"model": model, "asset-1": package}, tmp_path, assets=[1]))
+        del answers[-1]["seconds"]
+    assert answers[0] == answers[1]
+
+
+def test_an_asset_without_any_of_the_jobs_classes_is_named(world: Inputs, tmp_path: Path) -> None:
     flat = [encoded(np.full((8, 8), grey)) for grey in (20, 120)]
-    validation = data_package(tmp_path / "v", flat, [0, 1], ["upright", "dotted"])
+    validation = data_package(tmp_path / "v", flat, [0, 1], ["dotted", "dashed"])
     world["model"] = model_package(tmp_path / "m", validation)
-    assert refusal(lambda: trained(world, tmp_path)) == (
-        "1 images of the validation set are of classes the job does not have"
-    )
+    reason = refusal(lambda: trained(world, tmp_path))
+    assert reason == "the asset 4 holds no image of the job's classes"
 
 
 def test_a_bad_row_is_named_with_its_asset(world: Inputs, tmp_path: Path) -> None:
@@ -285,6 +297,28 @@ def test_every_image_is_seen_once_an_epoch_in_even_batches(tmp_path: Path) -> No
     epochs = [[number for batch in seen[at : at + 3] for number in batch] for at in (0, 3)]
     assert [sorted(epoch) for epoch in epochs] == [list(range(5, 38))] * 2
     assert epochs[0] != epochs[1]
+
+
+def test_order_and_chance_of_a_training_are_fixed_by_its_seed_alone(tmp_path: Path) -> None:
+    config = packages.read(
+        model_package(tmp_path / "m", stripes_package(tmp_path / "v", 2, 0))
+    ).config
+    source = torch.Generator().manual_seed(0)
+    samples = Samples(
+        torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=source),
+        torch.arange(40) % 2,
+    )
+
+    def weights(seed: int, before: int, dropout: float) -> torch.Tensor:
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(64, 2))
+        torch.manual_seed(before)
+        fit(network, samples, torch.arange(40), config, seed)
+        return torch.cat([weight.detach().flatten() for weight in network.parameters()])
+
+    for dropout in (0.0, 0.5):
+        assert torch.equal(weights(1, 1, dropout), weights(1, 2, dropout))
+        assert not torch.equal(weights(1, 1, dropout), weights(2, 1, dropout))
 
 
 def test_a_score_is_counted_over_all_images_whatever_the_batch() -> None:

@@ -5,7 +5,8 @@ provider who says `--unsafe`. Both stage a job in a hidden folder inside the out
 run `python -m visdm.compute JOB-FILE`, watch the whole tree of processes, and hand over what
 it made only after every process of it is gone.
 
-Covered by `Bubblewrap`, each with a test in `tests/unit/adapters/test_bubblewrap.py`:
+Covered by `Bubblewrap`, with tests in `tests/unit/adapters/bubblewrap` (walls) and
+`tests/ports/sandbox` (limits and results):
 
 - no network: own net namespace, empty but for a loopback of its own; the host's loopback
   and abstract sockets are not in it;
@@ -13,7 +14,7 @@ Covered by `Bubblewrap`, each with a test in `tests/unit/adapters/test_bubblewra
   package and the job's inputs. Writable are the output folder, /tmp and /dev/shm, the
   latter two private and capped at a quarter of the memory limit each;
 - processes: own pid, ipc, uts, user and cgroup namespaces, so the host's cannot be seen or
-  signalled; a session of its own; all of them die with the job, and with the provider;
+  signalled; all of the job's die with it, and with the provider;
 - privileges: an account of its own for each job where the provider is root, otherwise the
   provider's; no capabilities, no new privileges, no further user namespaces;
 - nothing of the provider's environment, no open files of it;
@@ -37,6 +38,7 @@ Not covered, so far:
   job; a provider that is not root also shares its uid with it, outside the walls;
 - /proc/self/mountinfo shows the host's paths of what is bound, /proc the host's processor,
   memory and uptime;
+- for root, inputs that not everybody may read are copied for the time of the job;
 - exit code, choice of reason and timing of progress can carry a few bits out;
 - no GPU is passed in; `runsc` (gVisor) is not offered yet.
 """

@@ -68,7 +68,8 @@ class Staging:
         self.out = folder / "out"
         self.out.mkdir(mode=0o700)
         self.inputs = {
-            name: _readable(inputs[name], folder / "inputs", name, uid) for name in inputs
+            name: _readable(inputs[name].absolute(), folder / "inputs", name, uid)
+            for name in inputs
         }
         if uid != os.geteuid():
             os.chown(self.out, uid, uid)
@@ -155,7 +156,8 @@ def staged(computation: Computation, output: Path, uid: int) -> Iterator[Staging
     """
     try:
         output.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".job-", dir=output))
+        # Absolute, since the job stands elsewhere when it looks for them.
+        folder = Path(tempfile.mkdtemp(prefix=".job-", dir=output.absolute()))
         try:
             yield Staging(folder, computation.inputs, uid)
         finally:
