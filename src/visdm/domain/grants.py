@@ -13,12 +13,15 @@ from visdm.errors import VaultError
 class Grant:
     """What a recipient learns: `key` opens `package` (a CID), whose plaintext has `digest`.
 
-    `recipient` is the public key that it was made for: a grant that was copied to another
-    asset or handed to another account does not fit, and is refused.
+    `recipient` is the public key that it was made for, `giver` the account that made it: a grant
+    that was copied to another package or handed to another recipient does not fit, and a
+    provider describes an asset only for its giver. Whoever registers a stranger's package
+    cannot make a grant of it, since that takes the key.
     """
 
     package: str
     recipient: str
+    giver: str
     digest: str
     key: str
 

@@ -65,7 +65,7 @@ class Consumer:
             if already:
                 return already
             keys = (self.vault.recipient, self.chain.recipient(known[0].account))
-            parcel = parcels.send(self.store, self.vault, plain, summary.digest, keys)
+            parcel = parcels.send(self, plain, summary.digest, keys)
         return self.chain.register(
             Kind.MODEL, provider, 0, NO_RESERVE, parcel.package, parcel.grants
         )

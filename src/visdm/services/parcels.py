@@ -8,7 +8,7 @@ recipients do.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from visdm.domain.grants import Grant, bundle, unbundle
 from visdm.errors import VaultError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visdm.domain.assets import Asset
-    from visdm.ports import BlobStore, Vault
+    from visdm.ports import BlobStore, Chain, Vault
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,37 @@ class Parcel:
     grants: str
 
 
-def send(
-    store: BlobStore, vault: Vault, plain: Path, digest: str, recipients: Sequence[str]
-) -> Parcel:
+class Sender(Protocol):
+    """A role, with what it takes to send a parcel."""
+
+    @property
+    def chain(self) -> Chain:
+        """Its account's line to the chain."""
+        ...
+
+    @property
+    def store(self) -> BlobStore:
+        """Where ciphertext goes."""
+        ...
+
+    @property
+    def vault(self) -> Vault:
+        """Its account's encryption."""
+        ...
+
+
+def send(ports: Sender, plain: Path, digest: str, recipients: Sequence[str]) -> Parcel:
     """Encrypt `plain` beside itself, store it, and grant it to `recipients` (public keys)."""
     cipher = plain.with_name(plain.name + ".age")
-    key = vault.encrypt(plain, cipher)
-    package = store.put(cipher)
+    key = ports.vault.encrypt(plain, cipher)
+    package, giver = ports.store.put(cipher), ports.chain.account
     sealed = {
-        recipient: vault.seal(Grant(package, recipient, digest, key).to_bytes(), recipient)
+        recipient: ports.vault.seal(
+            Grant(package, recipient, giver, digest, key).to_bytes(), recipient
+        )
         for recipient in recipients
     }
-    return Parcel(package, store.write(bundle(sealed)))
+    return Parcel(package, ports.store.write(bundle(sealed)))
 
 
 def grant_of(store: BlobStore, vault: Vault, parcel: Parcel) -> Grant:

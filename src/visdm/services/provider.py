@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from visdm.domain.grants import Grant
     from visdm.domain.jobs import Job
     from visdm.domain.rounds import Outcome, Terms
     from visdm.ports import BlobStore, Chain, Packages, Progress, Sandbox, Scratch, Vault
@@ -119,7 +120,7 @@ class ComputeProvider:
     def _indices(self) -> set[int]:
         return {p.index for p in self.chain.providers() if p.account == self.chain.account}
 
-    def _open(self, asset: Asset, target: Path) -> None:
+    def _open(self, asset: Asset, target: Path) -> Grant:
         """Fetch and decrypt an asset's package, and check that it is the one granted.
 
         Nothing of it is read here: strangers' files are parsed in the sandbox alone.
@@ -127,10 +128,12 @@ class ComputeProvider:
         grant = parcels.receive(self.store, self.vault, parcels.parcel_of(asset), target)
         if self.packages.digest(target) != grant.digest:
             raise VaultError(f"the package of asset {asset.asset} is not what its grant says")
+        return grant
 
     def _examine(self, asset: Asset, private: Path, progress: Progress) -> Metadata:
         package, output = private / "package", private / "out"
-        self._open(asset, package)
+        if self._open(asset, package).giver != asset.owner:
+            raise VaultError(f"the grant of asset {asset.asset} was not made by its owner")
         if asset.kind is Kind.MODEL:
             found = self._run("profile", {"seed": 0}, {"model": package}, output, progress)
             return Metadata(
@@ -211,9 +214,7 @@ class ComputeProvider:
         result = private / "out" / RESULT
         self._gate(model, result)
         consumer = self.chain.recipient(terms.consumer)
-        parcel = parcels.send(
-            self.store, self.vault, result, self.packages.digest(result), [consumer]
-        )
+        parcel = parcels.send(self, result, self.packages.digest(result), [consumer])
         return self._report(round_, job, [model, *dataset], answer, parcel)
 
     def _report(

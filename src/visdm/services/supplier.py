@@ -58,7 +58,7 @@ class Supplier:
             if known:
                 return known
             keys = (self.vault.recipient, recipient)
-            parcel = parcels.send(self.store, self.vault, plain, summary.digest, keys)
+            parcel = parcels.send(self, plain, summary.digest, keys)
         return self.chain.register(
             Kind.DATA, provider, summary.samples, reserve, parcel.package, parcel.grants
         )

@@ -7,6 +7,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from visdm.domain.documents import MAX_DEPTH, deepest, parse
 from visdm.domain.grants import unbundle
 from visdm.domain.metadata import Metadata

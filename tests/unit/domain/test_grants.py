@@ -12,16 +12,22 @@ from hypothesis import strategies as st
 from visdm.domain.grants import Grant, bundle, unbundle
 from visdm.errors import VaultError
 
-GRANT = Grant(package="bafy-one", recipient="age1alice", digest="ab" * 32, key="AGE-SECRET-KEY-1X")
+GRANT = Grant(
+    package="bafy-one",
+    recipient="age1alice",
+    giver="0xBob",
+    digest="ab" * 32,
+    key="AGE-SECRET-KEY-1X",
+)
 
 words = st.text(max_size=40)
 
 
-@given(package=words, recipient=words, digest=words, key=words)
+@given(package=words, recipient=words, giver=words, digest=words, key=words)
 def test_a_grant_comes_back_for_its_package_and_recipient(
-    package: str, recipient: str, digest: str, key: str
+    package: str, recipient: str, giver: str, digest: str, key: str
 ) -> None:
-    grant = Grant(package, recipient, digest, key)
+    grant = Grant(package, recipient, giver, digest, key)
     assert Grant.from_bytes(grant.to_bytes(), package=package, recipient=recipient) == grant
 
 
@@ -42,7 +48,7 @@ def test_a_grant_handed_to_another_recipient_is_refused(other: str) -> None:
         Grant.from_bytes(GRANT.to_bytes(), package=GRANT.package, recipient=other)
 
 
-@pytest.mark.parametrize("missing", ["package", "recipient", "digest", "key"])
+@pytest.mark.parametrize("missing", ["package", "recipient", "giver", "digest", "key"])
 def test_a_grant_without_a_part_is_refused(missing: str) -> None:
     parts = {name: value for name, value in asdict(GRANT).items() if name != missing}
     with pytest.raises(VaultError, match="is not a grant"):

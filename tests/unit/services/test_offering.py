@@ -1,0 +1,172 @@
+"""Offering and describing: what owners bring, and what a provider will not describe."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from visdm.domain.assets import NO_RESERVE, Kind, State
+from visdm.domain.metadata import Metadata
+from visdm.errors import BlobError, FolderError, ModelError, UnknownError, VaultError
+from visdm.ports import Limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from visdm.domain.assets import Asset
+    from visdm.services.supplier import Supplier
+    from visdm.wiring import World
+
+Parts = dict[str, "Path"]
+
+
+def describe_all(world: World) -> list[Asset]:
+    provider = world.provider("provider-1", Limits())
+    for asset in provider.undescribed():
+        provider.describe(asset)
+    return list(provider.chain.assets())
+
+
+def offered(supplier: Supplier, folder: Path) -> Asset:
+    number = supplier.offer(folder, name="mine", provider=1)
+    return supplier.chain.assets()[number - 1]
+
+
+def test_an_offered_folder_is_described_with_its_own_name_and_counts(
+    world: World, parts: Parts
+) -> None:
+    world.supplier("supplier-1").offer(parts["a"], name="zeros and ones", provider=1)
+    (asset,) = describe_all(world)
+    assert (asset.state, asset.samples, asset.reserve) == (State.DESCRIBED, 8, NO_RESERVE)
+    metadata = Metadata.from_bytes(world.store.read(asset.metadata), cid=asset.metadata)
+    assert (metadata.name, metadata.classes, metadata.samples) == ("zeros and ones", ("0", "1"), 8)
+    assert metadata.summary["class_counts"] == {"0": 4, "1": 4}
+
+
+def test_offering_the_same_folder_twice_registers_it_once(world: World, parts: Parts) -> None:
+    supplier = world.supplier("supplier-1")
+    first = supplier.offer(parts["a"], name="mine", provider=1)
+    assert supplier.offer(parts["a"], name="mine", provider=1) == first
+    assert len(supplier.chain.assets()) == 1
+
+
+def test_a_copy_under_another_name_is_refused_and_the_first_keeps_the_credit(
+    world: World, parts: Parts, tmp_path: Path
+) -> None:
+    world.supplier("supplier-1").offer(parts["a"], name="mine", provider=1)
+    shutil.copytree(parts["a"], tmp_path / "copy")
+    shutil.copyfile(next((parts["b"] / "0").iterdir()), tmp_path / "copy" / "0" / "extra.png")
+    world.supplier("supplier-2").offer(tmp_path / "copy", name="also mine", provider=1)
+    first, second = describe_all(world)
+    assert first.state is State.DESCRIBED
+    assert (second.state, second.refusal) == (
+        State.REFUSED,
+        "most of its images are those of asset 1",
+    )
+
+
+def test_other_images_of_the_same_classes_are_no_copy(world: World, parts: Parts) -> None:
+    world.supplier("supplier-1").offer(parts["a"], name="a", provider=1)
+    world.supplier("supplier-2").offer(parts["b"], name="b", provider=1)
+    assert {asset.state for asset in describe_all(world)} == {State.DESCRIBED}
+
+
+def test_a_stranger_who_registers_the_package_first_gets_nothing(
+    world: World, parts: Parts
+) -> None:
+    """The thief sees package and grants in the owner's transaction, and is faster."""
+    owner, thief = world.supplier("supplier-1"), world.supplier("supplier-2")
+    mine = offered(owner, parts["a"])
+    thief.chain.register(Kind.DATA, 1, 8, 0, mine.package, mine.grants)
+    _, stolen = describe_all(world)
+    assert stolen.state is State.REFUSED
+    assert "not made by its owner" in stolen.refusal
+
+
+def test_a_stranger_who_was_first_does_not_keep_the_owner_out(world: World, parts: Parts) -> None:
+    owner, thief = world.supplier("supplier-1"), world.supplier("supplier-2")
+    mine = offered(owner, parts["a"])
+    thief.chain.register(Kind.DATA, 1, 8, 0, mine.package, mine.grants)
+    provider = world.provider("provider-1", Limits())
+    for asset in reversed(provider.undescribed()):  # the thief's is looked at first
+        provider.describe(asset)
+    states = [asset.state for asset in provider.chain.assets()]
+    assert states == [State.DESCRIBED, State.REFUSED]
+
+
+def test_more_samples_than_there_are_images_are_refused(world: World, parts: Parts) -> None:
+    """Samples are weight in every vote: an owner who could claim any would rule all rounds."""
+    supplier = world.supplier("supplier-1")
+    honest = offered(supplier, parts["a"])
+    supplier.chain.register(Kind.DATA, 1, 1_000_000, 0, honest.package, honest.grants)
+    _, inflated = describe_all(world)
+    assert inflated.refusal == "it holds 8 samples, but 1000000 were registered"
+
+
+def test_grants_that_cannot_be_read_are_refused_in_public_without_a_secret(
+    world: World, parts: Parts
+) -> None:
+    supplier = world.supplier("supplier-1")
+    good = offered(supplier, parts["a"])
+    nonsense = world.store.write(b"[" * 100_000)
+    supplier.chain.register(Kind.DATA, 1, 8, 0, good.package, nonsense)
+    _, bad = describe_all(world)
+    assert bad.state is State.REFUSED
+    assert "cannot be read" in bad.refusal
+
+
+def test_a_lost_blob_is_the_worlds_fault_and_refuses_nobody(world: World, parts: Parts) -> None:
+    supplier = world.supplier("supplier-1")
+    good = offered(supplier, parts["a"])
+    nowhere = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
+    supplier.chain.register(Kind.DATA, 1, 8, 0, nowhere, good.grants)
+    provider = world.provider("provider-1", Limits())
+    lost = provider.undescribed()[1]
+    with pytest.raises((BlobError, VaultError)):
+        provider._examine(lost, world.folder, lambda *_: None)
+
+
+def test_a_model_is_profiled_before_any_data_is_near(world: World, model: Path) -> None:
+    consumer = world.consumer("consumer-1")
+    number = consumer.register_model(model, provider=1)
+    assert consumer.register_model(model, provider=1) == number
+    (asset,) = describe_all(world)
+    summary = Metadata.from_bytes(world.store.read(asset.metadata), cid=asset.metadata).summary
+    assert summary["parameters"] > 0
+    assert summary["tensors"]
+
+
+def test_a_model_that_does_not_work_is_refused_with_a_public_reason(
+    world: World, model: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(model, broken)
+    (broken / "model.py").write_text("def build_model(config):\n    raise SystemError('x' * 99)\n")
+    world.consumer("consumer-1").register_model(broken, provider=1)
+    (asset,) = describe_all(world)
+    assert asset.state is State.REFUSED
+    assert asset.refusal
+    assert "xxx" not in asset.refusal
+
+
+def test_what_cannot_be_packaged_is_not_registered(
+    world: World, parts: Parts, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FolderError):
+        world.supplier("supplier-1").offer(tmp_path / "empty", name="x", provider=1)
+    with pytest.raises((FolderError, ModelError)):
+        world.consumer("consumer-1").register_model(parts["a"], provider=1)
+    with pytest.raises(UnknownError):
+        world.supplier("supplier-1").offer(parts["a"], name="x", provider=2)
+    assert world.chain("operator").assets() == []
+
+
+def test_no_plaintext_stays_in_any_private_folder(world: World, parts: Parts, model: Path) -> None:
+    world.supplier("supplier-1").offer(parts["a"], name="a", provider=1)
+    world.consumer("consumer-1").register_model(model, provider=1)
+    describe_all(world)
+    left = [file for file in (world.folder / "accounts").rglob("*") if file.is_file()]
+    assert {file.name for file in left} <= {"age.txt", ".visdm-gate"}
