@@ -64,7 +64,7 @@ def visdm() -> None:
     show_default=True,
     help="The prices a sample that owners are asked, the lowest first.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32), default=7, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32), default=1, show_default=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

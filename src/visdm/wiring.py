@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eth_account import Account
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 from visdm.adapters.blocks import BlockFolder
 from visdm.adapters.evm.deploy import deploy, market_of

@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trades import pictures, trade, words_of
 
+from unit.demo.trades import pictures, trade, words_of
 from visdm.demo.drawings import COLOURS, MAX_POINTS, SHAPES, mark, style_of, thin
 from visdm.demo.lanes import lanes_picture
 from visdm.demo.markup import SVG

@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trades import GAS, SECONDS, trade, tree_of, words_of
 
+from unit.demo.trades import GAS, SECONDS, trade, tree_of, words_of
 from visdm.demo.ledgers import ANSWERS
 from visdm.demo.markup import SVG, Markup, clean, tag
 from visdm.demo.page import page

@@ -7,6 +7,7 @@ from dataclasses import replace
 from visdm.adapters.evm.session import Event, Session
 from visdm.domain.assets import Asset, Kind, Provider, State
 
+CHANGES = ("AssetDescribed", "AssetRefused", "AssetRetired", "ReserveSet")
 NOBODY = "0x0000000000000000000000000000000000000000"
 
 
@@ -41,9 +42,9 @@ class CatalogSession(Session):
             elif event.name == "AssetRegistered":
                 asset = _registered(event, owners[event.args["asset"]])
                 found[asset.asset] = asset
-            elif event.name in _CHANGES:
+            elif event.name in CHANGES:
                 number = event.args["asset"]
-                found[number] = replace(found[number], **_CHANGES[event.name](event))  # type: ignore[arg-type]  # names of fields
+                found[number] = _changed(found[number], event)
         return [replace(asset, owner=owners[number]) for number, asset in sorted(found.items())]
 
     def delegate_of(self, account: str) -> str:
@@ -108,9 +109,13 @@ def _registered(event: Event, owner: str) -> Asset:
     )
 
 
-_CHANGES = {
-    "AssetDescribed": lambda e: {"state": State.DESCRIBED, "metadata": e.args["metadata"]},
-    "AssetRefused": lambda e: {"state": State.REFUSED, "refusal": e.args["reason"]},
-    "AssetRetired": lambda _: {"state": State.RETIRED},
-    "ReserveSet": lambda e: {"reserve": e.args["reserve"]},
-}
+def _changed(asset: Asset, event: Event) -> Asset:
+    match event.name:
+        case "AssetDescribed":
+            return replace(asset, state=State.DESCRIBED, metadata=event.args["metadata"])
+        case "AssetRefused":
+            return replace(asset, state=State.REFUSED, refusal=event.args["reason"])
+        case "AssetRetired":
+            return replace(asset, state=State.RETIRED)
+        case _:
+            return replace(asset, reserve=event.args["reserve"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import rlp
-from eth_utils import keccak, to_canonical_address, to_checksum_address
+import rlp  # type: ignore[import-untyped]  # it ships no types
+from eth_utils.address import to_canonical_address, to_checksum_address
+from eth_utils.crypto import keccak
 
 from visdm.adapters.evm.contracts import Market, artifact
 from visdm.adapters.evm.session import transact

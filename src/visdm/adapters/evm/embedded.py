@@ -12,9 +12,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from eth.db.backends.base import BaseAtomicDB
-from eth_tester import EthereumTester, PyEVMBackend
-from eth_tester.backends.pyevm.main import get_default_genesis_params, setup_tester_chain
-from eth_utils import to_canonical_address
+from eth_tester import EthereumTester, PyEVMBackend  # type: ignore[import-untyped]  # no types
+from eth_tester.backends.pyevm.main import (  # type: ignore[import-untyped]  # no types
+    get_default_genesis_params,
+    setup_tester_chain,
+)
+from eth_utils.address import to_canonical_address
 from filelock import FileLock, Timeout
 from web3 import EthereumTesterProvider, Web3
 

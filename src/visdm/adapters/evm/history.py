@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from hexbytes import HexBytes
 
 from visdm.adapters.evm.contracts import Market, selectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from web3 import Web3
 
@@ -58,21 +58,20 @@ def history(web3: Web3, market: Market) -> Iterator[Entry]:
     places = {address: name for name, address in vars(market).items()}
     for number in range(1, web3.eth.block_number + 1):
         block = web3.eth.get_block(number, full_transactions=True)
-        for transaction in block["transactions"]:
-            receipt = web3.eth.get_transaction_receipt(transaction["hash"])  # type: ignore[index]  # full transactions
-            contract = places.get(str(transaction.get("to")), "")  # type: ignore[union-attr]  # as above
+        for sent in block["transactions"]:
+            # Untyped: nodes call the calldata `input`, the embedded one calls it `data`.
+            transaction: Mapping[str, Any] = dict(cast("Any", sent))
+            receipt = web3.eth.get_transaction_receipt(transaction["hash"])
+            contract = places.get(str(transaction.get("to")), "")
             created = places.get(str(receipt.get("contractAddress")), "")
             if not contract and not created:
                 continue
-            # Nodes call it `input`; the embedded one calls it `data`.
-            sent = transaction.get("input") or transaction.get("data")  # type: ignore[union-attr]  # as above
-            selector = bytes(HexBytes(sent or b"")[:4])
-            function = functions.get((contract, selector), "")
+            calldata = HexBytes(transaction.get("input") or transaction.get("data") or b"")
+            function = functions.get((contract, bytes(calldata[:4])), "unknown")
+            operation = OPERATIONS.get((contract, function), function)
             yield Entry(
-                operation=f"deploy_{created}"
-                if created
-                else OPERATIONS.get((contract, function), function or "unknown"),
-                sender=str(transaction["from"]),  # type: ignore[index]  # as above
+                operation=f"deploy_{created}" if created else operation,
+                sender=str(transaction["from"]),
                 gas=int(receipt["gasUsed"]),
                 block=number,
                 time=int(block["timestamp"]),
