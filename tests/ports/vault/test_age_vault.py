@@ -1,0 +1,195 @@
+"""What only the vault with real cryptography can promise, and attacks on what it made."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ports.vault.payloads import PLAIN, refuse
+from visdm.adapters.vault import AgeVault
+from visdm.errors import OutputError, VaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHUNK = (1 << 16) + 16
+"""Bytes of one encrypted chunk of the age format, its tag included."""
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Path:
+    AgeVault.create(tmp_path / "identity")
+    return tmp_path / "identity"
+
+
+def secret_of(identity: Path) -> str:
+    return identity.read_text().splitlines()[-1]
+
+
+@pytest.fixture
+def old_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("old_umask")
+def test_a_new_identity_is_readable_by_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
+    AgeVault.create(tmp_path / "identity")
+    assert stat.S_IMODE((tmp_path / "identity").stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["identity"]
+
+
+@pytest.mark.usefixtures("old_umask")
+def test_an_opened_payload_is_readable_by_its_owner_alone(identity: Path, plain: Path) -> None:
+    vault = AgeVault(identity)
+    key = vault.encrypt(plain, plain.with_name("cipher"))
+    vault.decrypt(plain.with_name("cipher"), plain.with_name("opened"), key)
+    assert stat.S_IMODE(plain.with_name("opened").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
+def test_an_identity_open_to_others_is_refused(identity: Path, mode: int) -> None:
+    identity.chmod(mode)
+    with pytest.raises(VaultError, match="can be read by others") as caught:
+        AgeVault(identity)
+    assert caught.value.hint == f"chmod 600 {identity}"
+
+
+def test_an_identity_that_is_missing_is_not_made_by_opening(tmp_path: Path) -> None:
+    with pytest.raises(VaultError, match="cannot be read"):
+        AgeVault(tmp_path / "identity")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_create_never_replaces_an_identity(identity: Path) -> None:
+    before = identity.read_bytes()
+    assert AgeVault.create(identity).recipient == AgeVault(identity).recipient
+    assert identity.read_bytes() == before
+
+
+def test_create_never_replaces_what_it_cannot_read(identity: Path) -> None:
+    for content in (b"", b"\xff\xfe", b"AGE-SECRET-KEY-1HUNTER2\n", identity.read_bytes() * 2):
+        identity.write_bytes(content)
+        with pytest.raises(VaultError, match="does not hold") as caught:
+            AgeVault.create(identity)
+        assert identity.read_bytes() == content
+        assert "HUNTER2" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_two_processes_that_create_at_once_agree(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib; from visdm.adapters.vault import AgeVault; sys.stdin.read(1);"
+        "print(AgeVault.create(pathlib.Path(sys.argv[1])).recipient)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "identity")]
+    starters = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for starter in starters:
+        assert starter.stdin is not None
+        starter.stdin.write("x")
+        starter.stdin.flush()
+    recipients = {starter.communicate(timeout=60)[0] for starter in starters}
+    assert recipients == {AgeVault(tmp_path / "identity").recipient + "\n"}
+    assert [path.name for path in tmp_path.iterdir()] == ["identity"]
+
+
+def test_no_secret_is_shown_or_logged(
+    identity: Path, plain: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    vault = AgeVault(identity)
+    key = vault.encrypt(plain, plain.with_name("cipher"))
+    told = f"{vault!r} {vault} {vars(vault)} {caplog.text}"
+    assert secret_of(identity) not in told
+    assert key not in told
+    assert vault.recipient in repr(vault)
+
+
+def test_an_identity_with_comments_as_age_keygen_writes_it_is_read(identity: Path) -> None:
+    recipient = AgeVault(identity).recipient
+    lines = f"# created: 2024-01-01T00:00:00Z\n# public key: {recipient}\n{secret_of(identity)}\n"
+    identity.write_text(lines)
+    assert AgeVault(identity).recipient == recipient
+
+
+def test_reordered_or_repeated_chunks_do_not_open(identity: Path, plain: Path, work: Path) -> None:
+    vault = AgeVault(identity)
+    key = vault.encrypt(plain, work / "cipher")
+    whole = (work / "cipher").read_bytes()
+    start = len(whole) - len(PLAIN) - 16 * 3
+    first, second = whole[start : start + CHUNK], whole[start + CHUNK : start + 2 * CHUNK]
+    last = whole[start + 2 * CHUNK :]
+    for body in (second + first + last, first + first + last, first + last, last, first + second):
+        (work / "cipher").write_bytes(whole[:start] + body)
+        refuse(vault, work / "cipher", key)
+    (work / "cipher").write_bytes(whole[:start] + first + second + last)
+    vault.decrypt(work / "cipher", work / "opened", key)
+    assert (work / "opened").read_bytes() == PLAIN
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file may grow above 4 KiB: how a full disk looks to a program."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_full_disk_is_not_called_a_damaged_payload(
+    identity: Path, plain: Path, work: Path, request: pytest.FixtureRequest
+) -> None:
+    vault = AgeVault(identity)
+    key = vault.encrypt(plain, work / "cipher")
+    request.getfixturevalue("small_disk")
+    with pytest.raises(OutputError, match="could not be written whole"):
+        vault.decrypt(work / "cipher", work / "opened", key)
+    with pytest.raises(OutputError, match="could not be written whole"):
+        vault.encrypt(plain, work / "again")
+    assert [path.name for path in work.iterdir()] == ["cipher"]
+
+
+def test_a_process_killed_while_it_decrypts_leaves_no_final_name(
+    identity: Path, tmp_path: Path, work: Path
+) -> None:
+    size = 64 << 20
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(size)
+    key = AgeVault(identity).encrypt(tmp_path / "large", work / "cipher")
+    program = (
+        "import sys, pathlib; from visdm.adapters.vault import AgeVault;"
+        "a, b, c = map(pathlib.Path, sys.argv[1:]); vault = AgeVault(a); key = sys.stdin.read();"
+        "print('ready', flush=True); vault.decrypt(b, c, key)"
+    )
+    command = [sys.executable, "-c", program, str(identity), str(work / "cipher")]
+    for delay in (0.0, 0.005, 0.01, 0.02, 0.04):
+        victim = subprocess.Popen(
+            [*command, str(work / "opened")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert victim.stdin is not None
+        assert victim.stdout is not None
+        victim.stdin.write(key.encode())
+        victim.stdin.close()
+        assert victim.stdout.readline() == b"ready\n"
+        time.sleep(delay)
+        victim.kill()
+        victim.wait()
+        victim.stdout.close()
+        opened = work / "opened"
+        assert not opened.exists() or opened.stat().st_size == size
+        opened.unlink(missing_ok=True)
