@@ -84,7 +84,9 @@ contract Jobs {
         bytes32 round = rounds.idOf(terms);
         require(_jobs[round].state == State.None, JobExists(round));
         (uint8[] memory choices, Rounds.Round memory outcome) = _priced(round, terms);
-        // Consent ends where the owner retired the asset, even after the vote.
+        // Consent ends where the owner retired the asset, even after the vote; the model's too.
+        require(catalog.assetOf(terms.model).state == Catalog.State.Described, AssetUnavailable(terms.model));
+        require(catalog.ownerOf(terms.model) == terms.consumer, NotConsumer(terms.consumer));
         Catalog.Asset[] memory list = catalog.assetsOf(terms.assets);
         for (uint256 i = 0; i < list.length; ++i) {
             require(

@@ -21,7 +21,7 @@ contract Rounds is EIP712 {
     struct Round {
         State state;
         uint8 step;
-        uint32 samples;
+        uint64 samples;
         uint96 unitPrice;
     }
 
@@ -50,9 +50,11 @@ contract Rounds is EIP712 {
 
     uint256 public constant BASIS = 10_000;
     uint256 public constant MAX_STEPS = 100;
-    uint256 public constant MAX_ASSETS = 4096;
+
+    /// @notice What one settlement can carry: each asset paid for the first time takes a slot.
+    uint256 public constant MAX_ASSETS = 256;
     uint8 public constant REJECT = 127;
-    uint8 public constant MAX_NONCE = 127;
+    uint8 public constant MAX_NONCE = 255;
 
     /// @notice How far a delegation is followed: longer chains, and cycles, end without a vote.
     uint256 public constant MAX_DELEGATIONS = 4;
@@ -76,7 +78,7 @@ contract Rounds is EIP712 {
     event RoundOpened(bytes32 indexed round, address indexed consumer, uint256 indexed model, Terms terms);
     event Voted(bytes32 indexed round, uint256 indexed asset, address indexed voter, uint8 choice);
     event BallotSkipped(bytes32 indexed round, uint256 indexed index, Skipped reason);
-    event RoundClosed(bytes32 indexed round, State state, uint8 step, uint96 unitPrice, uint32 samples);
+    event RoundClosed(bytes32 indexed round, State state, uint8 step, uint96 unitPrice, uint64 samples);
 
     error NotConsumer(address account);
     error UnknownRound(bytes32 round);
@@ -107,12 +109,14 @@ contract Rounds is EIP712 {
     }
 
     /// @notice As owner of the assets at `positions`, or as their delegate: answer. May be repeated
-    /// until the deadline; an owner's own answer stands above its delegate's.
+    /// until the deadline. An owner's own answer stands above its delegate's, which is then skipped.
     function vote(Terms calldata terms, uint16[] calldata positions, uint8 choice) external {
         bytes32 round = _votable(terms);
         for (uint256 i = 0; i < positions.length; ++i) {
             Skipped reason = _record(round, terms, positions[i], choice, 0, msg.sender);
-            require(reason == Skipped.No, BallotRefused(reason));
+            // An owner who answers first must not undo its delegate's votes for others.
+            if (reason == Skipped.Overruled) emit BallotSkipped(round, i, reason);
+            else require(reason == Skipped.No, BallotRefused(reason));
         }
     }
 
@@ -151,9 +155,11 @@ contract Rounds is EIP712 {
         }
     }
 
-    /// @notice Return the nonce of the answer at a position: the next ballot's must be above it.
-    function nonceOf(bytes32 round, uint256 position) external view returns (uint8) {
-        return uint8(_answer(round, position) >> NONCE_SHIFT);
+    /// @notice Return the answer at a position of an open round, whether the owner itself gave it,
+    /// and its nonce: the next ballot of the same kind must have one above it.
+    function answerOf(bytes32 round, uint256 position) external view returns (uint8 choice, bool own, uint8 nonce) {
+        uint256 answer = _answer(round, position);
+        return (uint8(answer & CHOICE_MASK), answer & OWN_FLAG != 0, uint8(answer >> NONCE_SHIFT));
     }
 
     /// @notice Return the digest that a voter signs for a ballot.
@@ -229,7 +235,8 @@ contract Rounds is EIP712 {
         return _record(round, terms, ballot.position, ballot.choice, ballot.nonce, ballot.voter);
     }
 
-    /// @dev Nonce 0 means the next one: a transaction cannot be replayed.
+    /// @dev Nonce 0 stands for a transaction, which cannot be replayed and is never too late: no
+    /// delegate or seller can use up the numbers of an owner.
     function _record(
         bytes32 round,
         Terms calldata terms,
@@ -247,13 +254,12 @@ contract Rounds is EIP712 {
         uint256 before = _answer(round, position);
         bool beforeOwn = before & OWN_FLAG != 0;
         if (beforeOwn && !own) return Skipped.Overruled;
-        uint256 used = before >> NONCE_SHIFT;
+        uint256 used = beforeOwn == own ? before >> NONCE_SHIFT : 0;
         if (nonce == 0) {
-            nonce = used + 1;
-        } else if (nonce <= used && beforeOwn == own) {
+            nonce = used < MAX_NONCE ? used + 1 : MAX_NONCE;
+        } else if (nonce <= used) {
             return Skipped.Nonce;
         }
-        if (nonce > MAX_NONCE) return Skipped.Nonce;
         _write(round, position, uint256(choice) | (own ? OWN_FLAG : 0) | (nonce << NONCE_SHIFT));
         emit Voted(round, asset, voter, choice);
         return Skipped.No;
@@ -307,7 +313,7 @@ contract Rounds is EIP712 {
             accepted += weights[++step];
         }
         if (accepted < terms.minSamples) return result;
-        return Round(State.Priced, uint8(step), uint32(accepted), terms.ladder[step - 1]);
+        return Round(State.Priced, uint8(step), uint64(accepted), terms.ladder[step - 1]);
     }
 
     function _reserveChoice(uint96 reserve, uint96[] calldata ladder) private pure returns (uint256) {
