@@ -19,11 +19,14 @@ from visdm.demo.story import tell
 from visdm.demo.summary import money
 from visdm.demo.telling import Narrator, show
 from visdm.domain.assets import NO_RESERVE
-from visdm.errors import FolderError, UnknownError, VisdmError
+from visdm.domain.documents import parse
+from visdm.errors import BlobError, FolderError, UnknownError, VisdmError
 from visdm.wiring import World, open_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from visdm.ports import BlobStore
 
 USAGE_ERROR = 2
 HOME = "visdm-demo"
@@ -185,7 +188,7 @@ def asset_show(number: int, home: Path, *, as_json: bool) -> None:
             "jobs": credit.jobs,
         }
         if found.metadata:
-            fields["description"] = json.loads(world.store.read(found.metadata))
+            fields["description"] = _public(world.store, found.metadata)
     _print_fields(fields, as_json=as_json)
 
 
@@ -328,18 +331,27 @@ def _print_fields(fields: Mapping[str, Any], *, as_json: bool, amounts: Sequence
         click.echo(f"{name:12} {money(value) if name in amounts else _plain(value)}")
 
 
+def _public(store: BlobStore, cid: str) -> Any:  # noqa: ANN401  # JSON of any shape
+    try:
+        return parse(store.read(cid))
+    except ValueError:
+        raise BlobError(cid, "not a JSON document") from None
+
+
 def _plain(value: object) -> str:
+    """Write a value for a terminal, which strangers' text must not command."""
     if isinstance(value, dict):
-        return "\n".join(["", *(f"  {key:16} {item}" for key, item in value.items())])
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        lines = (f"  {_plain(key):16} {_plain(str(item))}" for key, item in value.items())
+        return "\n".join(["", *lines])
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def main() -> None:
     """Run the command line; errors become one line, a hint and an exit code."""
     try:
-        visdm(standalone_mode=False)
-    except click.exceptions.Exit as ending:
-        sys.exit(ending.exit_code)
+        # Without its standalone mode click returns the code of `Exit` instead of raising it.
+        sys.exit(visdm(standalone_mode=False) or 0)
     except click.Abort:
         click.echo("error: interrupted", err=True)
         sys.exit(130)

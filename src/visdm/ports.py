@@ -173,6 +173,11 @@ class Sandbox(Protocol):
         """What it is, for the report."""
         ...
 
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What computations run on, for the report: library to version."""
+        ...
+
     def run(
         self, computation: Computation, output: Path, progress: Progress = silent
     ) -> Mapping[str, Any]:
@@ -259,6 +264,10 @@ class Chain(Protocol):
 
     def ballots(self, round_: str) -> Sequence[int]:
         """Return the choices cast so far, by position; `SILENT` where there is none."""
+        ...
+
+    def voters(self, round_: str) -> Sequence[str]:
+        """Return who cast the standing ballot, by position; '' where there is none."""
         ...
 
     def outcome(self, round_: str) -> Outcome | None:

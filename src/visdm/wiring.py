@@ -7,8 +7,11 @@ seed, so they guard play money only.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eth_account import Account
@@ -31,11 +34,10 @@ from visdm.services.supplier import Supplier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from eth_account.signers.local import LocalAccount
 
-    from visdm.ports import BlobStore, Clock, Limits, Packages, Sandbox
+    from visdm.ports import BlobStore, Clock, Limits, Packages, Sandbox, Scratch
 
 OPERATOR = "operator"
 SUPPLY = 10**15
@@ -140,6 +142,11 @@ class World:
 def packages() -> Packages:
     """Return the builder and reader of packages."""
     return FilePackages()
+
+
+def scratch() -> Scratch:
+    """Return private folders of this user's, outside of any world."""
+    return MachineScratch(Path(tempfile.gettempdir()) / f"visdm-{os.getuid()}")
 
 
 def key_of(seed: int, name: str) -> LocalAccount:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import random
 import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from visdm.domain.metadata import SAME_SHARE
 from visdm.domain.packages import IMAGE_SUFFIXES
 from visdm.errors import DuplicateError, FolderError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from visdm.ports import Packages
+    from visdm.ports import Packages, Scratch
 
     Tree = dict[str, list[Path]]
     """Class name to image files."""
@@ -61,25 +62,30 @@ def tree_of(folder: Path) -> Tree:
     }
 
 
-def check(folders: Sequence[Path], suppliers: Sequence[str], packages: Packages) -> None:
+def check(
+    folders: Sequence[Path], suppliers: Sequence[str], packages: Packages, scratch: Scratch
+) -> None:
     """Try every folder before anything is made or registered.
 
     Raises what `Packages.build_data` raises, `FolderError` for a single class or for too few
-    images to go round, and `DuplicateError` when two suppliers bring the same images.
+    images to go round, and `DuplicateError` when most images of a folder are another's.
     """
-    seen: dict[str, Path] = {}
+    seen: dict[Path, set[bytes]] = {}
     for folder in folders:
-        with tempfile.TemporaryDirectory() as private:
-            trial = packages.build_data(folder, Path(private) / "trial", name="trial")
+        with scratch.folder() as private:
+            trial = packages.build_data(folder, private / "trial", name="trial")
         if len(trial.classes) < 2:  # noqa: PLR2004  # there would be nothing to tell apart
             raise FolderError(
                 folder, "has a single class", hint="give each class a folder of its own"
             )
-        if trial.digest in seen:
-            raise DuplicateError(
-                str(seen[trial.digest]), str(folder), hint="give each supplier images of its own"
-            )
-        seen[trial.digest] = folder
+        files = [file for part in tree_of(folder).values() for file in part]
+        prints = {sha256(file.read_bytes()).digest() for file in files}
+        for other, known in seen.items():
+            if len(prints & known) > SAME_SHARE * len(prints):
+                raise DuplicateError(
+                    str(other), str(folder), hint="give each supplier images of its own"
+                )
+        seen[folder] = prints
     if folders:
         share_out(folders, suppliers, 0, wrong=False)
 

@@ -8,7 +8,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from visdm.demo.summary import DECIMALS
+from visdm.demo.summary import DECIMALS, money
+from visdm.domain.rounds import MAX_STEPS
 from visdm.errors import OutputError, TermsError, UnknownError, UserError
 
 if TYPE_CHECKING:
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 1
+MAX_PRICE = 1_000 * 10**DECIMALS
+"""A sample: what the demo's consumer can pay for half a million of them."""
+
 RECORD = "demo.json"
 ENDED = "ended"
 """Stands in a world whose job was refunded: there is nothing left to take up."""
 
+DRAFT, DISCARDED = ".world.draft", ".world.discarded"
 SUMMARY = "summary.json"
 PAGE = "index.html"
 REPORT = "report.json"
@@ -82,9 +87,16 @@ def parse_ladder(text: str) -> tuple[int, ...]:
                 f"price ladder out of order: {before} comes before {entry}",
                 hint="name each price once, the lowest first",
             )
-        if not 0 < price < 2**64:
-            raise TermsError(f"price ladder: {entry} is out of range", hint="ask for more than 0")
+        if not 0 < price <= MAX_PRICE:
+            raise TermsError(
+                f"price ladder: {entry} is out of range",
+                hint=f"ask for more than 0 and at most {money(MAX_PRICE)} a sample",
+            )
         ladder.append(price)
+    if len(ladder) > MAX_STEPS:
+        raise TermsError(
+            f"price ladder: {len(ladder)} prices", hint=f"name at most {MAX_STEPS} of them"
+        )
     return tuple(ladder)
 
 
@@ -113,7 +125,7 @@ def prepare(out: Path, settings: Settings) -> tuple[Path, bool]:
         _try_writing(out)
         if world.exists():
             if _is_ours(out) and ((out / SUMMARY).exists() or (world / ENDED).exists()):
-                shutil.rmtree(world)
+                world.rename(_discarded(out))
             elif not _is_ours(out):
                 raise OutputError(world, "is not of a demo", hint="name another folder with --out")
             elif recorded(out) != settings:
@@ -126,12 +138,23 @@ def prepare(out: Path, settings: Settings) -> tuple[Path, bool]:
                 return world, True
         for product in PRODUCTS:
             (out / product).unlink(missing_ok=True)
-        world.mkdir(mode=0o700)
-        write_whole(world / RECORD, json.dumps(settings.to_json()).encode())
+        shutil.rmtree(out / DISCARDED, ignore_errors=True)
+        # Under its name only with its record inside: a killed run leaves no riddle.
+        draft = out / DRAFT
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        write_whole(draft / RECORD, json.dumps(settings.to_json()).encode())
+        draft.rename(world)
     except OSError as error:
         problem = f"cannot be written ({error.strerror})"
         raise OutputError(out, problem, hint="name a folder you may write to with --out") from None
     return world, False
+
+
+def _discarded(out: Path) -> Path:
+    old = out / DISCARDED
+    shutil.rmtree(old, ignore_errors=True)
+    return old
 
 
 def mark_ended(out: Path) -> None:

@@ -36,9 +36,9 @@ from visdm.domain.assets import NO_RESERVE, State
 from visdm.domain.jobs import JobState
 from visdm.domain.rounds import Task, Terms
 from visdm.domain.sampling import Criteria
-from visdm.errors import InputError, JobError, OutputError
+from visdm.errors import InputError, JobError, OutputError, UserError
 from visdm.ports import Limits
-from visdm.wiring import World, open_world, packages
+from visdm.wiring import World, open_world, packages, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,12 +75,19 @@ def tell(settings: Settings, out: Path, teller: Teller, *, unsafe: bool = False)
     Raises `VisdmError`. When the computation fails, the consumer has its money back first.
     """
     sources = [Path(source) for source in settings.sources]
-    images.check(sources, settings.supplier_names, packages())
+    images.check(sources, settings.supplier_names, packages(), scratch())
     place, resumed = prepare(out, settings)
     if resumed:
         teller.say("Taking up an unfinished demo where it was cut off.")
     with open_world(place, settings.seed, settings.names, unsafe=unsafe) as world:
-        return Story(world, settings, out, teller).play()
+        story = Story(world, settings, out, teller)
+        try:
+            return story.play()
+        except UserError:
+            # It would end the same way again: the next run begins anew.
+            if not story.money_in_escrow():
+                mark_ended(out)
+            raise
 
 
 @dataclass
@@ -107,6 +114,10 @@ class Story:
         self.compute()
         self.withdraw()
         return self.report(self.measure())
+
+    def money_in_escrow(self) -> bool:
+        """Whether anything is left to be settled or called back."""
+        return self.world.deployed and self.consumer.chain.escrowed() > 0
 
     # Who is who
 
@@ -195,16 +206,14 @@ class Story:
     def describe(self) -> None:
         """Let the provider open every asset and publish its metadata."""
         with self._step("metadata", "The provider opens the assets and describes them") as progress:
-            waiting = self.provider.undescribed()
-            for place, asset in enumerate(waiting):
-                self.provider.describe(asset)
-                progress(place + 1, len(waiting))
+            for fault in self.provider.describe_waiting(progress).values():
+                raise fault
         for asset in self.consumer.chain.assets():
             if asset.state is State.REFUSED:
                 raise InputError(
                     f"{self.world.name(asset.owner)}'s asset {asset.asset} was refused: "
                     f"{asset.refusal}",
-                    hint="mend the images and start again in another --out",
+                    hint="mend the images, then run the demo again",
                 )
 
     def open_round(self) -> None:
@@ -347,7 +356,7 @@ class Story:
         for name, part in self.parts.items():
             if part.how == "delegate":
                 self.world.supplier(name).delegate(self.world.address(trustee))
-                self.world.supplier(trustee).vote(self.round, part.least)
+                self.world.supplier(trustee).vote_for_others(self.round, part.least)
 
     def _run_job(self, progress: Progress) -> None:
         state = self.consumer.chain.jobs()[self.round].state

@@ -48,21 +48,27 @@ class Credit:
     jobs: int
 
 
-def shares(values: Mapping[int, Fraction]) -> dict[int, int]:
-    """Turn values into integer shares of `WHOLE`: largest remainder, ties by asset id.
+def normalised(values: Mapping[int, Fraction]) -> dict[int, Fraction]:
+    """Scale values to sum to exactly 1; what is negative counts as nothing.
 
-    Negative values count as nothing. Where nobody has a positive value all get the same,
-    since the data was used and consent was given for a price.
-
-    Raises `InputError` where there is no asset.
+    Where nobody has a positive value all get the same, since the data was used and consent
+    was given for a price. Raises `InputError` where there is no asset.
     """
     if not values:
         raise InputError("there is no asset to share a price among")
     clipped = {asset: max(value, Fraction(0)) for asset, value in values.items()}
     total = sum(clipped.values(), Fraction(0))
     if total == 0:
-        clipped, total = dict.fromkeys(values, Fraction(1)), Fraction(len(values))
-    exact = {asset: value * WHOLE / total for asset, value in clipped.items()}
+        return dict.fromkeys(values, Fraction(1, len(values)))
+    return {asset: value / total for asset, value in clipped.items()}
+
+
+def shares(values: Mapping[int, Fraction]) -> dict[int, int]:
+    """Turn values into integer shares of `WHOLE`: largest remainder, ties by asset id.
+
+    Values are `normalised` first. Raises `InputError` where there is no asset.
+    """
+    exact = {asset: value * WHOLE for asset, value in normalised(values).items()}
     whole = {asset: int(share) for asset, share in exact.items()}
     by_remainder = sorted(whole, key=lambda asset: (whole[asset] - exact[asset], asset))
     for asset in by_remainder[: WHOLE - sum(whole.values())]:

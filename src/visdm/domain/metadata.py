@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from math import log
 from typing import TYPE_CHECKING, Any
 
 from visdm.domain.assets import Kind
@@ -22,7 +23,9 @@ PUBLIC_LIMIT = 1 << 24
 """Bytes of a metadata document; what is larger goes into the per-image table."""
 
 SAME_SHARE = 0.5
-"""An asset of which more than this is in earlier ones is a copy, and refused."""
+"""An asset of which more than this is in earlier ones, or in itself, is refused."""
+
+MAX_COUNT = 2**32
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Metadata:
     images: str = ""
     prints: str = ""
 
+    @property
+    def balance(self) -> float:
+        """How even the classes are, 0 (one class) to 1 (all equal)."""
+        return evenness(self.summary.get("class_counts", {}).values())
+
     def to_bytes(self) -> bytes:
         """Return the document to publish."""
         fields = {"format": FORMAT, **asdict(self), "kind": self.kind.name.lower()}
@@ -54,6 +62,9 @@ class Metadata:
             fields = parse(document)
             if fields["format"] != FORMAT:
                 raise BlobError(cid, f"metadata of format {fields['format']}, not {FORMAT}")
+            counts = fields["summary"].get("class_counts", {}).values()
+            if any(type(count) is not int or not 0 <= count < MAX_COUNT for count in counts):
+                raise BlobError(cid, "a class is not counted in whole numbers")
             return cls(
                 asset=int(fields["asset"]),
                 kind=Kind[str(fields["kind"]).upper()],
@@ -69,9 +80,22 @@ class Metadata:
 
 
 def copied_from(prints: Iterable[str], earlier: Mapping[int, Iterable[str]]) -> int | None:
-    """Return the earliest asset that holds most of the images with these fingerprints."""
+    """Return where most of the images with these fingerprints were seen before.
+
+    Counted over all earlier assets together; named is the one that holds the most of them,
+    the earliest at a tie. None when most images are new.
+    """
     own = set(prints)
-    for asset in sorted(earlier):
-        if len(own & set(earlier[asset])) > SAME_SHARE * len(own):
-            return asset
-    return None
+    shared = {asset: own & set(known) for asset, known in earlier.items()}
+    if len(set().union(*shared.values())) <= SAME_SHARE * len(own):
+        return None
+    return min(shared, key=lambda asset: (-len(shared[asset]), asset))
+
+
+def evenness(counts: Iterable[int]) -> float:
+    """Return the entropy of class counts over its maximum (Pielou 1966): 1 when all are equal."""
+    present = [count for count in counts if count > 0]
+    total = sum(present)
+    if len(present) < 2:  # noqa: PLR2004  # one class is as uneven as can be
+        return 0.0
+    return -sum(c / total * log(c / total) for c in present) / log(len(present))

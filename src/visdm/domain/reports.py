@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from visdm.domain.documents import parse
-from visdm.domain.jobs import JobState, equal_parts, rewards, shares
+from visdm.domain.jobs import JobState, equal_parts, normalised, rewards, shares
 from visdm.domain.rounds import Task
 from visdm.domain.values import shapley
 from visdm.errors import BlobError, InputError
@@ -69,48 +69,75 @@ class Report:
             fields = parse(document)
             if fields.pop("format") != FORMAT:
                 raise BlobError(cid, f"not a report of format {FORMAT}")
-            fields["inputs"] = {int(k): str(v) for k, v in fields["inputs"].items()}
-            fields["values"] = {int(k): str(v) for k, v in fields["values"].items()}
-            fields["utilities"] = tuple(
-                (tuple(int(n) for n in coalition), int(right))
-                for coalition, right in fields["utilities"]
-            )
-            for name in ("shares", "rewards", "classes"):
-                fields[name] = tuple(fields[name])
-            return cls(**fields)
+            return _typed(cls, fields)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BlobError(cid, "not a report") from None
 
 
-def utilities_of(answer: Mapping[str, Any]) -> tuple[tuple[tuple[int, ...], int], ...]:
-    """Read the utilities that a training computation answered with."""
-    return tuple(
-        (tuple(sorted(int(n) for n in coalition)), int(right))
-        for coalition, right in answer["utilities"]
+_SINGLE: dict[str, type] = {
+    **dict.fromkeys(("round", "method", "result", "grants", "sandbox"), str),
+    **dict.fromkeys(("seed", "model", "validation", "price", "fee", "threads"), int),
+}
+_LISTS: dict[str, type] = {"shares": int, "rewards": int, "classes": str}
+_TABLES: dict[str, tuple[type, type]] = {
+    "inputs": (int, str),
+    "values": (int, str),
+    "versions": (str, str),
+}
+
+
+def _typed(cls: type[Report], fields: dict[str, Any]) -> Report:
+    """Build a report of the types it declares: strangers write reports."""
+    for name, kind in _SINGLE.items():
+        _expect(fields[name], kind)
+    for name, each in _LISTS.items():
+        fields[name] = tuple(_expect(item, each) for item in fields[name])
+    for name, (key, each) in _TABLES.items():
+        fields[name] = {key(k): _expect(v, each) for k, v in fields[name].items()}
+    fields["metrics"] = {str(k): float(_expect(v, float)) for k, v in fields["metrics"].items()}
+    fields["utilities"] = tuple(
+        (tuple(_expect(asset, int) for asset in coalition), _expect(right, int))
+        for coalition, right in fields["utilities"]
     )
+    return cls(**fields)
+
+
+def _expect(value: Any, kind: type) -> Any:  # noqa: ANN401  # whatever JSON holds
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}")
+    return value
 
 
 def values_of(
     utilities: tuple[tuple[tuple[int, ...], int], ...], validation: int
 ) -> dict[int, Fraction]:
-    """Return exact Shapley values from counts of right answers.
+    """Return exact Shapley values from counts of right answers, scaled to sum to 1.
 
     Raises `InputError` when a coalition is missing or a count is out of range.
     """
     if validation < 1 or any(not 0 <= right <= validation for _, right in utilities):
         raise InputError("a utility is not a count of the validation images")
-    return shapley({coalition: Fraction(right, validation) for coalition, right in utilities})
+    counted = {coalition: Fraction(right, validation) for coalition, right in utilities}
+    return normalised(shapley(counted))
 
 
-def check(report: Report, round_: str, terms: Terms, outcome: Outcome, job: Job) -> list[str]:
+def check(
+    report: Report,
+    packages: Mapping[int, str],
+    terms: Terms,
+    outcome: Outcome,
+    job: Job,
+) -> list[str]:
     """Return what is wrong with a report, as sentences; nothing when it holds.
+
+    `packages` are the CIDs of all assets on the chain; `job` carries the round's id.
 
     Whether the utilities are true takes a second provider that runs the job again; that
     everything else follows from them, and was paid, is checked here.
     """
     included = [a for place, a in enumerate(terms.assets) if outcome.includes(place)]
     claims: dict[str, tuple[Any, Any]] = {
-        "the round": (report.round, round_),
+        "the round": (report.round, job.round),
         "the method": (report.method, terms.method),
         "the seed": (report.seed, terms.seed),
         "the model": (report.model, terms.model),
@@ -118,7 +145,10 @@ def check(report: Report, round_: str, terms: Terms, outcome: Outcome, job: Job)
         "the fee": (report.fee, job.fee),
         "the result": (report.result, job.result),
         "the shares": (report.shares, job.shares),
-        "the dataset": (sorted(report.inputs), sorted([*included, terms.model])),
+        "the input": (
+            dict(report.inputs),
+            {asset: packages[asset] for asset in (*included, terms.model)},
+        ),
     }
     wrong = [
         f"{what} is {claimed!r} in the report, {true!r} on the chain"

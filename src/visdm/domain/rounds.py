@@ -10,6 +10,7 @@ from enum import IntEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from visdm.domain.values import MAX_EXACT, METHODS, SHAPLEY
 from visdm.errors import TermsError
 
 if TYPE_CHECKING:
@@ -21,8 +22,21 @@ BASIS = 10_000
 SILENT = 0
 REJECT = 127
 MAX_STEPS = 100
-MAX_ASSETS = 4096
-MAX_NONCE = 127
+MAX_ASSETS = 256
+MAX_NONCE = 255
+MAX_DELEGATIONS = 4
+
+
+LIMITS = {
+    "seed": 2**64,
+    "min_samples": 2**32,
+    "fee_cap": 2**96,
+    "provider": 2**32,
+    "vote_by": 2**40,
+    "fund_by": 2**40,
+    "settle_by": 2**40,
+}
+"""Bounds of the terms' numbers, as wide as their fields in `Terms.sol`."""
 
 
 class Task(IntEnum):
@@ -73,6 +87,21 @@ class Terms:
             raise TermsError(f"threshold {self.threshold} is not within 1..{BASIS} basis points")
         if not 0 <= self.quorum <= BASIS:
             raise TermsError(f"quorum {self.quorum} is not within 0..{BASIS} basis points")
+        for name, limit in LIMITS.items():
+            number = getattr(self, name)
+            if not 0 <= number < limit:
+                raise TermsError(f"{name} {number} is not within 0..{limit - 1}")
+        if self.ladder[-1] >= LIMITS["fee_cap"]:
+            raise TermsError(f"the price ladder ends at {self.ladder[-1]}, beyond any amount")
+        if self.method not in METHODS:
+            raise TermsError(
+                f"unknown method {self.method!r}", hint=f"known methods: {', '.join(METHODS)}"
+            )
+        if self.method == SHAPLEY and len(self.assets) > MAX_EXACT:
+            raise TermsError(
+                f"exact Shapley values take at most {MAX_EXACT} assets, not {len(self.assets)}",
+                hint="ask for fewer assets, or for the method `equal`",
+            )
         if not self.vote_by < self.fund_by < self.settle_by:
             raise TermsError(
                 f"deadlines are out of order: vote by {self.vote_by}, fund by {self.fund_by}, "
@@ -112,6 +141,15 @@ class Ballot:
     deadline: int
     voter: str
     signature: bytes
+
+    def is_plausible(self, positions: int) -> bool:
+        """Whether its numbers fit a round of so many assets; strangers send ballots."""
+        return (
+            0 <= self.position < positions
+            and 0 < self.choice <= REJECT
+            and 0 < self.nonce <= MAX_NONCE
+            and 0 <= self.deadline < LIMITS["vote_by"]
+        )
 
 
 @dataclass(frozen=True)

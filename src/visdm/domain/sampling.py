@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
 from typing import TYPE_CHECKING
 
 from visdm.domain.assets import Kind, State
+from visdm.domain.rounds import MAX_ASSETS
 from visdm.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,16 +28,7 @@ class Criteria:
     classes: tuple[str, ...] = ()
     min_samples: int = 1
     balance: float = 0.0
-    most: int = 4096
-
-
-def evenness(counts: Iterable[int]) -> float:
-    """Return the entropy of class counts over its maximum (Pielou 1966): 1 when all are equal."""
-    present = [count for count in counts if count > 0]
-    total = sum(present)
-    if len(present) < 2:  # noqa: PLR2004  # one class is as uneven as can be
-        return 0.0
-    return -sum(c / total * log(c / total) for c in present) / log(len(present))
+    most: int = MAX_ASSETS
 
 
 def sample(market: Iterable[tuple[Asset, Metadata]], criteria: Criteria) -> tuple[int, ...]:
@@ -47,8 +38,7 @@ def sample(market: Iterable[tuple[Asset, Metadata]], criteria: Criteria) -> tupl
     """
     fitting = []
     for asset, metadata in market:
-        counts = metadata.summary.get("class_counts", {})
-        even = evenness(counts.values())
+        even = metadata.balance
         if (
             asset.kind is Kind.DATA
             and asset.state is State.DESCRIBED

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     Coalition = tuple[int, ...]
 
+SHAPLEY, EQUAL = "shapley", "equal"
+METHODS = (SHAPLEY, EQUAL)
+"""Names that a round's terms may give."""
+
 MAX_EXACT = 8
 """Exact Shapley trains once per coalition: 255 trainings at eight assets."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ from visdm.domain.jobs import Job, JobState
 from visdm.domain.metadata import Metadata
 from visdm.domain.reports import Report, check
 from visdm.domain.sampling import Criteria, sample
-from visdm.errors import BlobError, InputError, UnknownError
+from visdm.errors import BlobError, InputError, TermsError, UnknownError
 from visdm.ports import Computation, Limits, silent
 from visdm.services import parcels
+from visdm.services.fees import fee_of
 from visdm.services.parcels import Parcel
 
 if TYPE_CHECKING:
@@ -50,9 +52,7 @@ class Consumer:
 
     def register_model(self, folder: Path, *, provider: int) -> int:
         """Package, encrypt, upload and register a model folder; return the asset's id."""
-        known = [p for p in self.chain.providers() if p.index == provider]
-        if not known:
-            raise UnknownError("provider", provider, hint="see `visdm provider list`")
+        recipient = parcels.recipient_of(self.chain, provider)
         with self.scratch.folder() as private:
             plain = private / "model.tar"
             summary = self.packages.build_model(folder, plain)
@@ -61,40 +61,60 @@ class Consumer:
                 for asset in self.chain.assets()
                 if asset.owner == self.chain.account and asset.kind is Kind.MODEL
             ]
-            already = parcels.already_sent(self.store, self.vault, mine, summary.digest)
-            if already:
-                return already
-            keys = (self.vault.recipient, self.chain.recipient(known[0].account))
+            known = parcels.already_sent(self, mine, summary.digest, provider)
+            if known is not None:
+                return known.asset
+            keys = (self.vault.recipient, recipient)
             parcel = parcels.send(self, plain, summary.digest, keys)
         return self.chain.register(
             Kind.MODEL, provider, 0, NO_RESERVE, parcel.package, parcel.grants
         )
 
     def market(self) -> list[tuple[Asset, Metadata]]:
-        """Return every described asset with its public metadata."""
-        return [
-            (asset, Metadata.from_bytes(self.store.read(asset.metadata), cid=asset.metadata))
-            for asset in self.chain.assets()
-            if asset.state is State.DESCRIBED
-        ]
+        """Return every described asset whose public metadata can be read."""
+        found = []
+        for asset in self.chain.assets():
+            if asset.state is State.DESCRIBED:
+                # A provider that publishes nonsense hurts its own assets, not the market.
+                with suppress(BlobError):
+                    document = self.store.read(asset.metadata)
+                    found.append((asset, Metadata.from_bytes(document, cid=asset.metadata)))
+        return found
 
     def sample(self, criteria: Criteria) -> tuple[int, ...]:
         """Pick a dataset from the market's metadata."""
         return sample(self.market(), criteria)
 
     def open_round(self, terms: Terms) -> str:
-        """Open a round; return its id, also when these very terms are open already."""
+        """Open a round; return its id, also when these very terms are open already.
+
+        Raises `TermsError` when they contradict themselves, or no provider would compute them.
+        """
         terms.check()
+        fee = fee_of(self.chain, terms.provider, terms.assets)
+        if terms.fee_cap < fee:
+            raise TermsError(
+                f"a fee cap of {terms.fee_cap} is below the provider's fee of {fee}",
+                hint="raise the fee cap; what the provider does not take comes back",
+            )
         for round_, known in self.chain.rounds().items():
             if known == terms:
                 return round_
         return self.chain.open_round(terms)
 
     def submit(self, round_: str, ballots: Sequence[Ballot]) -> Mapping[int, str]:
-        """Submit the owners' signed ballots that are not counted yet; return those skipped."""
-        cast = self.chain.ballots(round_)
-        fresh = [ballot for ballot in ballots if cast[ballot.position] != ballot.choice]
-        return self.chain.submit_ballots(round_, fresh) if fresh else {}
+        """Submit signed ballots that do not stand yet; return those skipped, by place."""
+        cast, voters = self.chain.ballots(round_), self.chain.voters(round_)
+        skipped, fresh = {}, []
+        for place, ballot in enumerate(ballots):
+            if not ballot.is_plausible(len(cast)):
+                skipped[place] = "not a ballot"
+            elif (voters[ballot.position], cast[ballot.position]) != (ballot.voter, ballot.choice):
+                fresh.append(place)
+        if fresh:
+            answer = self.chain.submit_ballots(round_, [ballots[place] for place in fresh])
+            skipped |= {fresh[index]: reason for index, reason in answer.items()}
+        return skipped
 
     def close(self, round_: str) -> Outcome:
         """Close a round whose vote is over; return how it ended."""
@@ -123,7 +143,8 @@ class Consumer:
         if outcome is None:
             raise UnknownError("closed round", round_, hint="see `visdm round list`")
         terms = self.chain.rounds()[round_]
-        return check(self.report(round_), round_, terms, outcome, self._settled(round_))
+        packages = {asset.asset: asset.package for asset in self.chain.assets()}
+        return check(self.report(round_), packages, terms, outcome, self._settled(round_))
 
     def result(self, round_: str, target: Path) -> Report:
         """Fetch, decrypt and check the result of a settled job; write it to `target`."""
@@ -132,7 +153,9 @@ class Consumer:
         with self.scratch.folder() as private:
             plain = private / "result"
             grant = parcels.receive(self.store, self.vault, parcel, plain)
-            if self.packages.digest(plain) != grant.digest:
+            if grant.giver != self._provider_of(round_) or (
+                self.packages.digest(plain) != grant.digest
+            ):
                 raise BlobError(parcel.package, "the result is not what its grant says")
             self.scratch.keep(plain, target)
         return report
@@ -160,11 +183,12 @@ class Consumer:
             return 0
         return self.chain.withdraw()
 
+    def _provider_of(self, round_: str) -> str:
+        index = self.chain.rounds()[round_].provider
+        return next(p.account for p in self.chain.providers() if p.index == index)
+
     def _settled(self, round_: str) -> Job:
         job = self.chain.jobs().get(round_)
         if job is None or job.state is not JobState.SETTLED:
             raise UnknownError("settled job", round_, hint="see `visdm job show`")
         return job
-
-
-__all__ = ["Consumer", "Criteria"]

@@ -7,11 +7,13 @@ recipients do.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from visdm.domain.assets import State
 from visdm.domain.grants import Grant, bundle, unbundle
-from visdm.errors import VaultError
+from visdm.errors import BlobError, UnknownError, VaultError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,13 +90,29 @@ def parcel_of(asset: Asset) -> Parcel:
     return Parcel(asset.package, asset.grants)
 
 
-def already_sent(store: BlobStore, vault: Vault, assets: Sequence[Asset], digest: str) -> int:
-    """Return which of this account's own `assets` holds the plaintext `digest`; 0 for none.
+def already_sent(
+    ports: Sender, assets: Sequence[Asset], digest: str, provider: int
+) -> Asset | None:
+    """Return which of this account's `assets` with `provider` holds the plaintext `digest`.
 
     The chain knows ciphertext only, but an owner can open its own grants: so a registration
-    that was cut off after its transaction is found again, and not made twice.
+    that was cut off after its transaction is found again, and not made twice. What was refused
+    or retired does not count, nor what cannot be opened: anybody may hand over a junk asset.
     """
     for asset in assets:
-        if grant_of(store, vault, parcel_of(asset)).digest == digest:
-            return asset.asset
-    return 0
+        live = asset.state in (State.REGISTERED, State.DESCRIBED) and asset.provider == provider
+        with suppress(VaultError, BlobError):
+            if live and grant_of(ports.store, ports.vault, parcel_of(asset)).digest == digest:
+                return asset
+    return None
+
+
+def recipient_of(chain: Chain, provider: int) -> str:
+    """Return the encryption key of an announced provider. Raises `UnknownError`."""
+    for known in chain.providers():
+        if known.index == provider:
+            recipient = chain.recipient(known.account)
+            if recipient:
+                return recipient
+            raise UnknownError("key of provider", provider, hint="it must publish one first")
+    raise UnknownError("provider", provider, hint="ask it for the index it was announced under")

@@ -9,19 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.assets import Asset, Kind, Provider, State
+from visdm.domain.answers import Trained, check_profile, read_trained
+from visdm.domain.assets import Asset, Kind, State
 from visdm.domain.documents import parse
 from visdm.domain.jobs import JobState, equal_parts, rewards, shares
-from visdm.domain.metadata import PUBLIC_LIMIT, Metadata, copied_from
+from visdm.domain.metadata import PUBLIC_LIMIT, SAME_SHARE, Metadata, copied_from
 from visdm.domain.release import check_release, header_end
-from visdm.domain.reports import Report, utilities_of, values_of
-from visdm.domain.values import MAX_EXACT
-from visdm.errors import InputError, JobError, UnknownError, VaultError
+from visdm.domain.reports import Report, values_of
+from visdm.domain.rounds import Task
+from visdm.domain.values import MAX_EXACT, METHODS, SHAPLEY
+from visdm.errors import InputError, JobError, UnknownError, VaultError, WorldError
 from visdm.ports import Computation, Limits, silent
 from visdm.services import parcels
+from visdm.services.fees import fee_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from fractions import Fraction
     from pathlib import Path
 
     from visdm.domain.grants import Grant
@@ -32,7 +36,6 @@ if TYPE_CHECKING:
 RESULT = "model.safetensors"
 IMAGES = "images.parquet"
 PRINTS = "fingerprints.json"
-METHODS = ("shapley", "equal")
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,33 @@ class ComputeProvider:
         self.chain.describe(asset.asset, self.store.write(metadata.to_bytes()))
         return metadata
 
+    def describe_waiting(self, progress: Progress = silent) -> dict[int, WorldError]:
+        """Describe every asset that waits; return the world's faults by asset.
+
+        One that cannot be fetched keeps no other waiting, and is tried again next time.
+        """
+        faults: dict[int, WorldError] = {}
+        waiting = self.undescribed()
+        for place, asset in enumerate(waiting):
+            try:
+                self.describe(asset)
+            except WorldError as fault:
+                faults[asset.asset] = fault
+            progress(place + 1, len(waiting))
+        return faults
+
     def pending_jobs(self) -> list[str]:
-        """Return the rounds whose funded jobs wait for this provider, oldest first."""
-        mine, rounds = self._indices(), self.chain.rounds()
+        """Return the rounds whose funded jobs wait for this provider, oldest first.
+
+        A job past its deadline is the consumer's to call back, and not among them.
+        """
+        mine, rounds, now = self._indices(), self.chain.rounds(), self.chain.now()
         return [
             round_
             for round_, job in self.chain.jobs().items()
-            if job.state is JobState.FUNDED and rounds[round_].provider in mine
+            if job.state is JobState.FUNDED
+            and rounds[round_].provider in mine
+            and now <= job.settle_by
         ]
 
     def run(self, round_: str, progress: Progress = silent) -> Report:
@@ -99,9 +122,10 @@ class ComputeProvider:
         outcome = self.chain.outcome(round_)
         if outcome is None or job.state is not JobState.FUNDED:
             raise UnknownError("funded job", round_, hint="see `visdm job list`")
+        self._in_time(job)
         dataset = self._consenting(terms, outcome)
         with self.scratch.folder() as private:
-            report = self._compute(round_, job, dataset, private, progress)
+            report = self._compute(job, dataset, private, progress)
         self.chain.settle(
             round_,
             report.shares,
@@ -136,6 +160,7 @@ class ComputeProvider:
             raise VaultError(f"the grant of asset {asset.asset} was not made by its owner")
         if asset.kind is Kind.MODEL:
             found = self._run("profile", {"seed": 0}, {"model": package}, output, progress)
+            check_profile(found)
             return Metadata(
                 asset=asset.asset,
                 kind=asset.kind,
@@ -149,7 +174,9 @@ class ComputeProvider:
             raise InputError(
                 f"it holds {found['samples']} samples, but {asset.samples} were registered"
             )
-        prints = self.scratch.read(output / PRINTS, PUBLIC_LIMIT)
+        if found["duplicates"] > SAME_SHARE * asset.samples:
+            raise InputError("most of its images are repeated")
+        prints = self._prints(output / PRINTS)
         self._refuse_copy(asset, parse(prints)["sha256"])
         return Metadata(
             asset=asset.asset,
@@ -162,6 +189,11 @@ class ComputeProvider:
             prints=self.store.write(self.vault.seal(prints, self.vault.recipient)),
         )
 
+    def _prints(self, path: Path) -> bytes:
+        if self.scratch.size(path) > PUBLIC_LIMIT:
+            raise InputError("it holds more images than this provider can compare")
+        return self.scratch.read(path, PUBLIC_LIMIT)
+
     def _refuse_copy(self, asset: Asset, prints: list[str]) -> None:
         """Raise where an earlier asset holds most of these images: it keeps the credit."""
         original = copied_from(prints, dict(self._earlier_prints(asset)))
@@ -172,7 +204,9 @@ class ComputeProvider:
         mine = self._indices()
         for earlier in self.chain.assets():
             described = earlier.metadata and earlier.kind is Kind.DATA and earlier.provider in mine
-            if described and earlier.asset < asset.asset:
+            # Whoever took its own images off the market may bring them again.
+            again = earlier.state is State.RETIRED and earlier.owner == asset.owner
+            if described and not again and earlier.asset < asset.asset:
                 document = self.store.read(earlier.metadata)
                 metadata = Metadata.from_bytes(document, cid=earlier.metadata)
                 prints = self.vault.unseal(self.store.read(metadata.prints))
@@ -184,19 +218,36 @@ class ComputeProvider:
         dataset = [
             assets[number] for place, number in enumerate(terms.assets) if outcome.includes(place)
         ]
-        for asset in dataset:
-            if asset.state is State.RETIRED:
+        model = assets[terms.model]
+        for asset in (*dataset, model):
+            if asset.state is not State.DESCRIBED:
                 raise JobError(f"asset {asset.asset} was retired by its owner")
+        if model.owner != terms.consumer:
+            raise JobError("the model is not the consumer's any more")
+        if terms.task is not Task.TRAIN:
+            raise JobError("this provider does not run test jobs")
         if terms.method not in METHODS:
             raise JobError(f"this provider does not know the method {terms.method!r}")
-        if terms.method == "shapley" and len(dataset) > MAX_EXACT:
+        if terms.method == SHAPLEY and len(dataset) > MAX_EXACT:
             raise JobError(f"exact Shapley takes at most {MAX_EXACT} assets, not {len(dataset)}")
+        if terms.fee_cap < fee_of(self.chain, terms.provider, {a.asset for a in dataset}):
+            raise JobError("the fee cap is below the announced fee")
+        self._check_key(terms.consumer)
         return dataset
 
-    def _compute(
-        self, round_: str, job: Job, dataset: list[Asset], private: Path, progress: Progress
-    ) -> Report:
-        terms = self.chain.rounds()[round_]
+    def _check_key(self, consumer: str) -> None:
+        """Make sure that a result could be sealed, before it is computed."""
+        try:
+            self.vault.seal(b"", self.chain.recipient(consumer))
+        except VaultError:
+            raise JobError("the consumer has published no key that a result fits") from None
+
+    def _in_time(self, job: Job) -> None:
+        if self.chain.now() > job.settle_by:
+            raise JobError("its deadline has passed")
+
+    def _compute(self, job: Job, dataset: list[Asset], private: Path, progress: Progress) -> Report:
+        terms = self.chain.rounds()[job.round]
         model = self._asset(terms.model)
         inputs = {"model": private / "model"}
         self._open(model, inputs["model"])
@@ -211,57 +262,59 @@ class ComputeProvider:
             "threads": self.threads,
         }
         answer = self._run("train", settings, inputs, private / "out", progress)
+        trained = read_trained(answer, terms.method, numbers)
         result = private / "out" / RESULT
-        self._gate(model, result)
+        profile = Metadata.from_bytes(self.store.read(model.metadata), cid=model.metadata)
+        self._gate(profile, result)
+        # Once it is stored somebody may find it: not after the money can be called back.
+        self._in_time(job)
         consumer = self.chain.recipient(terms.consumer)
         parcel = parcels.send(self, result, self.packages.digest(result), [consumer])
-        return self._report(round_, job, [model, *dataset], answer, parcel)
+        return self._report(job, [model, *dataset], trained, profile.classes, parcel)
 
     def _report(
         self,
-        round_: str,
         job: Job,
         inputs: list[Asset],
-        answer: Mapping[str, Any],
+        trained: Trained,
+        classes: tuple[str, ...],
         parcel: parcels.Parcel,
     ) -> Report:
-        terms = self.chain.rounds()[round_]
+        terms = self.chain.rounds()[job.round]
         numbers = [asset.asset for asset in inputs[1:]]
-        if terms.method == "shapley":
-            utilities = utilities_of(answer)
-            values = values_of(utilities, int(answer["validation"]))
+        values: dict[int, Fraction] = {}
+        if terms.method == SHAPLEY:
+            values = values_of(trained.utilities, trained.validation)
             parts = shares(values)
         else:
-            utilities, values = (), {}
             parts = dict(zip(numbers, equal_parts(len(numbers)), strict=True))
         split = tuple(parts.get(asset, 0) for asset in terms.assets)
         return Report(
-            round=round_,
+            round=job.round,
             method=terms.method,
             seed=terms.seed,
             model=terms.model,
             inputs={asset.asset: asset.package for asset in inputs},
-            validation=int(answer["validation"]),
-            utilities=utilities,
+            validation=trained.validation,
+            utilities=trained.utilities,
             values={asset: str(value) for asset, value in values.items()},
             shares=split,
             rewards=rewards(job.price, split),
             price=job.price,
-            fee=min(job.fee_cap, self._provider(terms.provider).fee * _samples(inputs)),
-            metrics=dict(answer["metrics"]),
-            classes=tuple(answer["classes"]),
+            fee=fee_of(self.chain, terms.provider, numbers),
+            metrics=trained.metrics,
+            classes=classes,
             result=parcel.package,
             grants=parcel.grants,
             sandbox=self.sandbox.name,
-            versions=dict(answer["versions"]),
-            threads=int(answer["threads"]),
+            versions=self.sandbox.versions,
+            threads=self.threads,
         )
 
-    def _gate(self, model: Asset, result: Path) -> None:
+    def _gate(self, profile: Metadata, result: Path) -> None:
         """Let a result out only when it is what owners were shown (DESIGN section 8)."""
-        metadata = Metadata.from_bytes(self.store.read(model.metadata), cid=model.metadata)
         header = self.scratch.read(result, header_end(self.scratch.read(result, 8)))
-        check_release(header, self.scratch.size(result), metadata.summary["tensors"])
+        check_release(header, self.scratch.size(result), profile.summary["tensors"])
 
     def _run(
         self,
@@ -277,10 +330,3 @@ class ComputeProvider:
 
     def _asset(self, number: int) -> Asset:
         return next(asset for asset in self.chain.assets() if asset.asset == number)
-
-    def _provider(self, index: int) -> Provider:
-        return next(known for known in self.chain.providers() if known.index == index)
-
-
-def _samples(assets: list[Asset]) -> int:
-    return sum(asset.samples for asset in assets)

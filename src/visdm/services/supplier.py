@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from visdm.domain.assets import NO_RESERVE, Kind, State
-from visdm.domain.rounds import REJECT, SILENT
+from visdm.domain.rounds import MAX_DELEGATIONS, REJECT
 from visdm.errors import InputError, UnknownError
 from visdm.ports import silent
 from visdm.services import parcels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from visdm.domain.assets import Asset
@@ -45,18 +46,19 @@ class Supplier:
     ) -> int:
         """Package, encrypt, upload and register a folder of labelled images.
 
-        Returns the asset's id; the id it already has when this account registered the very
-        same package before. Raises `UnknownError`, `FolderError`, `ImageError`: nothing is
-        registered then.
+        Returns the asset's id; the id it already has, with its reserve set anew, when this
+        account offers the very same package to the same provider already. Raises
+        `UnknownError`, `FolderError`, `ImageError`: nothing is registered then.
         """
-        recipient = self._recipient_of(provider)
+        recipient = parcels.recipient_of(self.chain, provider)
         with self.scratch.folder() as private:
             plain = private / "package.parquet"
             summary = self.packages.build_data(folder, plain, name=name, progress=progress)
             mine = self.assets(kind=Kind.DATA)
-            known = parcels.already_sent(self.store, self.vault, mine, summary.digest)
-            if known:
-                return known
+            known = parcels.already_sent(self, mine, summary.digest, provider)
+            if known is not None:
+                self.set_reserve(known.asset, reserve)
+                return known.asset
             keys = (self.vault.recipient, recipient)
             parcel = parcels.send(self, plain, summary.digest, keys)
         return self.chain.register(
@@ -82,17 +84,41 @@ class Supplier:
             self.chain.delegate(to)
 
     def vote(self, round_: str, least: int | None) -> None:
-        """Answer a round for every asset this account owns or votes for as a delegate.
+        """Answer a round for every asset this account owns, whatever its delegate said.
 
-        `least` is the least price per sample accepted, None a rejection. Answers already given
-        are left alone.
+        `least` is the least price per sample accepted, None a rejection. What stands already
+        is not sent again.
         """
+        owners = self._owners()
+        self._answer(round_, least, lambda asset, _: owners[asset] == self.chain.account)
+
+    def vote_for_others(self, round_: str, least: int | None) -> None:
+        """Answer a round as a delegate, for all whose vote this account has.
+
+        Who has answered itself is left alone.
+        """
+        owners = self._owners()
+        self._answer(
+            round_,
+            least,
+            lambda asset, voter: voter != owners[asset] and self._votes_for(owners[asset]),
+        )
+
+    def _answer(self, round_: str, least: int | None, concerns: Callable[[int, str], bool]) -> None:
         terms = self._terms(round_)
         choice = choice_for(terms, least)
-        cast = self.chain.ballots(round_)
-        open_ = [place for place in self._votes_for(terms) if cast[place] == SILENT]
-        if open_:
-            self.chain.vote(round_, open_, choice)
+        standing = zip(self.chain.voters(round_), self.chain.ballots(round_), strict=True)
+        places = [
+            place
+            for place, (voter, cast) in enumerate(standing)
+            if (voter, cast) != (self.chain.account, choice)
+            and concerns(terms.assets[place], voter)
+        ]
+        if places:
+            self.chain.vote(round_, places, choice)
+
+    def _owners(self) -> dict[int, str]:
+        return {asset.asset: asset.owner for asset in self.chain.assets()}
 
     def sign(self, round_: str, least: int | None) -> list[Ballot]:
         """Sign ballots for this account's own assets in a round, for anybody to submit."""
@@ -116,14 +142,14 @@ class Supplier:
             return 0
         return self.chain.withdraw()
 
-    def _votes_for(self, terms: Terms) -> list[int]:
-        owners = {asset.asset: asset.owner for asset in self.chain.assets()}
-        me = self.chain.account
-        return [
-            place
-            for place, asset in enumerate(terms.assets)
-            if owners[asset] == me or self.chain.delegate_of(owners[asset]) == me
-        ]
+    def _votes_for(self, owner: str) -> bool:
+        """Whether this account is a delegate of `owner`, within the contracts' reach."""
+        hop = owner
+        for _ in range(MAX_DELEGATIONS):
+            hop = self.chain.delegate_of(hop) if hop else ""
+            if hop == self.chain.account:
+                return owner != hop
+        return False
 
     def _terms(self, round_: str) -> Terms:
         try:
@@ -136,15 +162,6 @@ class Supplier:
             if asset.asset == number:
                 return asset
         raise UnknownError("asset", number, hint="name one that this account owns")
-
-    def _recipient_of(self, provider: int) -> str:
-        for known in self.chain.providers():
-            if known.index == provider:
-                recipient = self.chain.recipient(known.account)
-                if recipient:
-                    return recipient
-                raise UnknownError("key of provider", provider, hint="it must publish one first")
-        raise UnknownError("provider", provider, hint="see `visdm provider list`")
 
 
 def choice_for(terms: Terms, least: int | None) -> int:

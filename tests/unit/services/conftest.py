@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +15,12 @@ from visdm.wiring import open_world, packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from visdm.wiring import World
 
+SEED = 7
 NAMES = ("operator", "provider-1", "consumer-1", "supplier-1", "supplier-2", "supplier-3")
 EACH = 4
 """Images per class and part."""
@@ -48,15 +51,54 @@ def model(parts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Yield a market in which everybody has joined; the provider has index 1."""
-    monkeypatch.setattr("visdm.wiring.Bubblewrap", InProcess)
-    with open_world(tmp_path / "world", 7, NAMES) as opened:
+@pytest.fixture(scope="session")
+def joined(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a market in which everybody has joined; the provider has index 1."""
+    folder = tmp_path_factory.mktemp("joined") / "world"
+    with open_world(folder, SEED, NAMES, unsafe=True) as opened:
         opened.deploy()
         opened.provider("provider-1", Limits()).join("EU", 10)
         opened.consumer("consumer-1").join()
         for name in NAMES[3:]:
             opened.supplier(name).join()
         opened.chain("operator").transfer(opened.address("consumer-1"), 10**12)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def described(
+    joined: Path, parts: dict[str, Path], model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Return the same with three described assets and a described model, asset 4."""
+    folder = tmp_path_factory.mktemp("described") / "world"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("visdm.wiring.Bubblewrap", InProcess)
+        shutil.copytree(joined, folder)
+        with open_world(folder, SEED, NAMES) as opened:
+            for name, part in (("supplier-1", "a"), ("supplier-2", "b"), ("supplier-3", "c")):
+                opened.supplier(name).offer(parts[part], name=part, provider=1)
+            opened.consumer("consumer-1").register_model(model, provider=1)
+            assert opened.provider("provider-1", Limits()).describe_waiting() == {}
+    return folder
+
+
+def _copy_of(
+    folder: Path, target: Path, patch: pytest.MonkeyPatch
+) -> AbstractContextManager[World]:
+    patch.setattr("visdm.wiring.Bubblewrap", InProcess)
+    shutil.copytree(folder, target)
+    return open_world(target, SEED, NAMES)
+
+
+@pytest.fixture
+def world(joined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Yield a market of one's own in which everybody has joined."""
+    with _copy_of(joined, tmp_path / "world", monkeypatch) as opened:
+        yield opened
+
+
+@pytest.fixture
+def market(described: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Yield a market of one's own with three described assets and a model."""
+    with _copy_of(described, tmp_path / "world", monkeypatch) as opened:
         yield opened

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from visdm.adapters.evm.session import transact
 from visdm.domain.assets import NO_RESERVE, Kind, State
 from visdm.domain.metadata import Metadata
 from visdm.errors import BlobError, FolderError, ModelError, UnknownError, VaultError
 from visdm.ports import Limits
+from visdm.wiring import key_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +52,76 @@ def test_offering_the_same_folder_twice_registers_it_once(world: World, parts: P
     first = supplier.offer(parts["a"], name="mine", provider=1)
     assert supplier.offer(parts["a"], name="mine", provider=1) == first
     assert len(supplier.chain.assets()) == 1
+
+
+def test_offering_again_sets_the_reserve_and_after_retiring_registers_anew(
+    world: World, parts: Parts
+) -> None:
+    supplier = world.supplier("supplier-1")
+    first = supplier.offer(parts["a"], name="mine", provider=1)
+    assert supplier.offer(parts["a"], name="mine", provider=1, reserve=7) == first
+    assert supplier.chain.assets()[0].reserve == 7
+    describe_all(world)
+    supplier.retire(first)
+    second = supplier.offer(parts["a"], name="mine", provider=1)
+    assert second != first
+    assert describe_all(world)[1].state is State.DESCRIBED
+
+
+def test_a_junk_asset_that_somebody_hands_over_does_not_keep_its_owner_from_offering(
+    world: World, parts: Parts
+) -> None:
+    victim, rogue = world.supplier("supplier-1"), world.supplier("supplier-2")
+    junk = rogue.chain.register(Kind.DATA, 1, 5, 0, "nothing", "nowhere")
+    rogue.chain._send("catalog", "transferFrom", rogue.chain.account, victim.chain.account, junk)
+    assert victim.offer(parts["a"], name="mine", provider=1) == junk + 1
+
+
+def test_one_asset_that_cannot_be_fetched_keeps_no_other_waiting(
+    world: World, parts: Parts
+) -> None:
+    rogue = world.supplier("supplier-2")
+    junk = rogue.chain.register(Kind.DATA, 1, 5, 0, "nothing", "nowhere")
+    good = world.supplier("supplier-1").offer(parts["a"], name="mine", provider=1)
+    faults = world.provider("provider-1", Limits()).describe_waiting()
+    assert list(faults) == [junk]
+    assert world.chain("operator").assets()[good - 1].state is State.DESCRIBED
+
+
+def test_text_that_is_not_utf8_does_not_keep_anybody_from_reading_the_chain(
+    world: World,
+) -> None:
+    contract = world.ledger.contracts["catalog"]
+    call = contract.encode_abi("publishKey", ["ab"]).replace("6162" + "0" * 60, "fffe" + "0" * 60)
+
+    def build(draft: Any) -> Any:  # noqa: ANN401  # web3's own
+        return {**draft, "to": contract.address, "data": call, "gas": 200_000, "value": 0}
+
+    transact(world.node.web3, key_of(world.seed, "supplier-3"), build, "publishKey")
+    assert world.chain("operator").recipient(world.address("supplier-3")) == "\ufffd\ufffd"
+    assert world.chain("operator").assets() == []
+
+
+def test_an_image_repeated_does_not_weigh_as_many(
+    world: World, parts: Parts, tmp_path: Path
+) -> None:
+    shutil.copytree(parts["a"], tmp_path / "padded")
+    image = next((tmp_path / "padded" / "0").iterdir())
+    for number in range(20):
+        shutil.copyfile(image, image.with_name(f"again{number}.png"))
+    world.supplier("supplier-1").offer(tmp_path / "padded", name="padded", provider=1)
+    assert describe_all(world)[0].refusal == "most of its images are repeated"
+
+
+def test_images_gathered_from_several_others_are_a_copy_too(
+    world: World, parts: Parts, tmp_path: Path
+) -> None:
+    for name, part in (("supplier-1", "a"), ("supplier-2", "b")):
+        world.supplier(name).offer(parts[part], name=part, provider=1)
+    for part in ("a", "b"):
+        shutil.copytree(parts[part] / "0", tmp_path / "both" / part)
+    world.supplier("supplier-3").offer(tmp_path / "both", name="mine", provider=1)
+    assert "images are those of asset" in describe_all(world)[2].refusal
 
 
 def test_a_copy_under_another_name_is_refused_and_the_first_keeps_the_credit(

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from visdm.domain.rounds import REJECT, Task, Terms
+from memory.sandbox import InProcess
+from visdm.domain.assets import Kind
+from visdm.domain.rounds import MAX_NONCE, REJECT, Task, Terms
 from visdm.domain.sampling import Criteria
 from visdm.errors import InputError, JobError, RefusedError, UnknownError, VaultError
 from visdm.ports import Limits, silent
 from visdm.services.supplier import choice_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from visdm.domain.rounds import Ballot
+    from visdm.ports import Computation, Progress
     from visdm.services.provider import ComputeProvider
     from visdm.wiring import World
-
-Parts = dict[str, "Path"]
-
-
-@pytest.fixture
-def market(world: World, parts: Parts, model: Path) -> World:
-    """Return a world with three described assets and a described model, asset 4."""
-    for name, part in (("supplier-1", "a"), ("supplier-2", "b"), ("supplier-3", "c")):
-        world.supplier(name).offer(parts[part], name=part, provider=1)
-    world.consumer("consumer-1").register_model(model, provider=1)
-    provider = computing(world)
-    for asset in provider.undescribed():
-        provider.describe(asset)
-    return world
 
 
 def computing(world: World) -> ComputeProvider:
@@ -61,10 +52,10 @@ def terms(world: World, **changes: object) -> Terms:
     return replace(plain, **changes)  # type: ignore[arg-type]  # names of its fields
 
 
-def funded(world: World, **changes: object) -> str:
+def funded(world: World, round_: str = "", **changes: object) -> str:
     """Open, vote, close and fund; supplier-3 rejects."""
     consumer = world.consumer("consumer-1")
-    round_ = consumer.open_round(terms(world, **changes))
+    round_ = round_ or consumer.open_round(terms(world, **changes))
     for name, least in (("supplier-1", 100), ("supplier-2", 150), ("supplier-3", None)):
         world.supplier(name).vote(round_, least)
     world.travel(consumer.chain.rounds()[round_].vote_by + 1)
@@ -99,7 +90,7 @@ def test_the_same_job_gives_the_same_report_but_for_the_ciphertext(market: World
     reports = []
     for _ in range(2):
         with provider.scratch.folder() as private:
-            report = provider._compute(round_, job, dataset, private, silent)
+            report = provider._compute(job, dataset, private, silent)
         reports.append(replace(report, result="", grants=""))
     assert reports[0] == reports[1]
 
@@ -120,10 +111,119 @@ def test_an_asset_retired_after_funding_is_not_computed_on_and_the_money_comes_b
     assert consumer.chain.balance(consumer.chain.account) == before + 200 * 16 + 1000
 
 
-def test_a_method_that_the_provider_does_not_know_is_not_computed(market: World) -> None:
-    round_ = funded(market, method="astrology")
-    with pytest.raises(JobError, match="astrology"):
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"method": "astrology"}, "astrology"),
+        ({"task": Task.TEST, "method": "equal"}, "test jobs"),
+        ({"fee_cap": 0}, "fee cap"),
+    ],
+)
+def test_what_a_provider_cannot_settle_or_is_not_paid_for_is_not_computed(
+    market: World, changes: dict[str, object], reason: str
+) -> None:
+    """A consumer of its own making need not ask our service first."""
+    round_ = market.chain("consumer-1").open_round(terms(market, **changes))
+    funded(market, round_=round_)
+    with pytest.raises(JobError, match=reason):
         computing(market).run(round_)
+
+
+def test_a_job_past_its_deadline_is_not_computed(market: World) -> None:
+    """Its consumer could have result and money: nobody must begin what can be called back."""
+    round_ = funded(market)
+    market.travel(market.chain("consumer-1").rounds()[round_].settle_by + 1)
+    assert computing(market).pending_jobs() == []
+    with pytest.raises(JobError, match="deadline"):
+        computing(market).run(round_)
+
+
+def test_a_job_whose_deadline_passes_meanwhile_stores_nothing(market: World) -> None:
+    round_ = funded(market)
+    provider = computing(market)
+    late = market.chain("consumer-1").rounds()[round_].settle_by + 1
+
+    class Slow(InProcess):
+        def run(
+            self, computation: Computation, output: Path, progress: Progress = silent
+        ) -> Mapping[str, Any]:
+            answer = super().run(computation, output, progress)
+            market.travel(late)
+            return answer
+
+    stored = set((market.folder / "blobs").rglob("*"))
+    with pytest.raises(JobError, match="deadline"):
+        replace(provider, sandbox=Slow()).run(round_)
+    assert set((market.folder / "blobs").rglob("*")) == stored
+
+
+def test_a_model_retired_after_the_vote_cannot_be_funded(market: World) -> None:
+    consumer = market.consumer("consumer-1")
+    round_ = consumer.open_round(terms(market))
+    market.supplier("supplier-1").vote(round_, 100)
+    market.supplier("supplier-2").vote(round_, 100)
+    market.travel(consumer.chain.rounds()[round_].vote_by + 1)
+    consumer.close(round_)
+    consumer.chain.retire(4)
+    with pytest.raises(RefusedError, match="AssetUnavailable"):
+        consumer.fund(round_)
+
+
+@pytest.mark.parametrize("key", ["", "not a key"])
+def test_a_consumer_without_a_key_is_noticed_before_anything_is_computed(
+    market: World, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    round_ = funded(market)
+    provider = computing(market)
+    monkeypatch.setattr(type(provider.chain), "recipient", lambda *_: key)
+    with pytest.raises(JobError, match="no key"):
+        provider.run(round_)
+
+
+class Forging(InProcess):
+    """A sandbox whose script answers in the platform's place."""
+
+    def __init__(self, **forged: object) -> None:
+        self.forged = forged
+
+    def run(
+        self, computation: Computation, output: Path, progress: Progress = silent
+    ) -> Mapping[str, Any]:
+        return {**super().run(computation, output, progress), **self.forged}
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"utilities": []},
+        {"utilities": [[[], 1], [[1], 2], [[2], 2], [[1, 2], 10**9]]},
+        {"utilities": [[[], True], [[1], 2], [[2], 2], [[1, 2], 3]]},
+        {"utilities": [[[], 1], [[1], 2], [[2], 2], [[1, 2], 3], [[3], 1]]},
+        {"utilities": "PAR1"},
+        {"validation": 0},
+        {"validation": "8"},
+        {"metrics": {"accuracy": "PAR1", "loss": 0.1}},
+        {"metrics": {}},
+    ],
+)
+def test_an_answer_that_a_script_forged_out_of_shape_is_not_published(
+    market: World, forged: dict[str, object]
+) -> None:
+    round_ = funded(market)
+    with pytest.raises(JobError, match="agreed shape"):
+        replace(computing(market), sandbox=Forging(**forged)).run(round_)
+
+
+def test_what_a_script_adds_to_its_answer_reaches_nobody(market: World) -> None:
+    """The report was published with whatever the script put beside the numbers."""
+    image = "PAR1" * 1000
+    metrics = {"accuracy": 0.123456789, "loss": 0.5, "image": image}
+    forged = {"versions": {"torch": image}, "classes": [image], "threads": image, "extra": image}
+    round_ = funded(market)
+    report = replace(computing(market), sandbox=Forging(metrics=metrics, **forged)).run(round_)
+    assert b"PAR1" not in report.to_bytes()
+    assert report.metrics == {"accuracy": 0.1235, "loss": 0.5}
+    assert report.classes == ("0", "1")
 
 
 def test_the_equal_method_splits_equally(market: World) -> None:
@@ -185,6 +285,98 @@ def test_signed_ballots_count_for_owners_who_send_nothing(market: World) -> None
     assert consumer.submit(round_, ballots) == {}, "what is counted is not sent again"
 
 
+def test_an_owner_overrules_what_its_delegate_said_before(market: World) -> None:
+    """The owner's reject was dropped as answered already, and its asset computed on."""
+    consumer = market.consumer("consumer-1")
+    round_ = consumer.open_round(terms(market))
+    market.supplier("supplier-2").delegate(market.address("supplier-1"))
+    market.supplier("supplier-1").vote_for_others(round_, 100)
+    market.supplier("supplier-2").vote(round_, None)
+    assert consumer.chain.ballots(round_) == [0, REJECT, 0]
+    market.supplier("supplier-2").vote(round_, 200)
+    market.supplier("supplier-1").vote_for_others(round_, 200)
+    assert consumer.chain.ballots(round_) == [0, 2, 0]
+
+
+def test_an_owners_ballot_that_agrees_with_its_delegate_still_binds_the_delegate(
+    market: World,
+) -> None:
+    consumer = market.consumer("consumer-1")
+    round_ = consumer.open_round(terms(market))
+    market.supplier("supplier-2").delegate(market.address("supplier-1"))
+    market.supplier("supplier-1").vote_for_others(round_, 100)
+    consumer.submit(round_, market.supplier("supplier-2").sign(round_, 100))
+    market.supplier("supplier-1").vote_for_others(round_, 200)
+    assert consumer.chain.ballots(round_) == [0, 1, 0]
+
+
+def test_a_delegate_cannot_use_up_the_owners_ballots(market: World) -> None:
+    """With the last nonce a delegate locked the owner's own answer out."""
+    consumer, trustee = market.consumer("consumer-1"), market.supplier("supplier-1")
+    round_ = consumer.open_round(terms(market))
+    owner = market.supplier("supplier-2")
+    owner.delegate(trustee.chain.account)
+    for _ in range(3):
+        (last,) = last_nonce(market, round_, "supplier-1", position=1)
+        assert consumer.chain.submit_ballots(round_, [last]) in ({}, {0: "the nonce was used"})
+    consumer.submit(round_, owner.sign(round_, None))
+    assert consumer.chain.ballots(round_)[1] == REJECT
+    owner.vote(round_, 100)
+    assert consumer.chain.ballots(round_)[1] == 1
+
+
+def last_nonce(world: World, round_: str, voter: str, *, position: int) -> list[Ballot]:
+    """Sign a ballot with the highest nonce there is."""
+    chain = world.chain(voter)
+    real = chain._call
+
+    def forged(contract: str, function: str, *args: object) -> object:
+        answer = real(contract, function, *args)
+        return (answer[0], False, MAX_NONCE - 1) if function == "answerOf" else answer
+
+    chain._call = forged  # type: ignore[method-assign]  # a voter of its own making
+    return [chain.sign_ballot(round_, position, 1, chain.rounds()[round_].vote_by)]
+
+
+def test_ballots_that_make_no_sense_are_skipped_and_the_others_count(market: World) -> None:
+    consumer = market.consumer("consumer-1")
+    round_ = consumer.open_round(terms(market))
+    (good,) = market.supplier("supplier-1").sign(round_, 100)
+    bad = [replace(good, position=99), replace(good, choice=300), replace(good, nonce=-1)]
+    skipped = consumer.submit(round_, [*bad, good])
+    assert skipped == dict.fromkeys(range(3), "not a ballot")
+    assert consumer.chain.ballots(round_) == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"method": "astrology"}, "unknown method"),
+        ({"fee_cap": 1}, "below the provider's fee"),
+        ({"seed": 2**64}, "seed"),
+        ({"ladder": (100, 2**96)}, "beyond any amount"),
+    ],
+)
+def test_terms_that_nobody_could_fulfil_are_refused_before_they_cost_anything(
+    market: World, changes: dict[str, object], named: str
+) -> None:
+    with pytest.raises(InputError, match=named):
+        market.consumer("consumer-1").open_round(terms(market, **changes))
+
+
+def test_metadata_that_is_nonsense_hides_its_own_asset_and_no_other(market: World) -> None:
+    """Anybody may announce as a provider and describe with whatever it likes."""
+    rogue = market.supplier("supplier-3")
+    index = rogue.chain.announce("US", 0)
+    for document in (b"[" * 10**5, b"{}", b'{"format": 1}'):
+        cid = market.store.write(document)
+        asset = rogue.chain.register(Kind.DATA, index, 5, 0, cid, cid)
+        rogue.chain.describe(asset, cid)
+    asset = rogue.chain.register(Kind.DATA, index, 5, 0, "notacid", "notacid")
+    rogue.chain.describe(asset, "notacid")
+    assert market.consumer("consumer-1").sample(Criteria(provider=1)) == (1, 2, 3)
+
+
 def test_a_delegate_answers_for_those_who_did_not(market: World) -> None:
     consumer = market.consumer("consumer-1")
     round_ = consumer.open_round(terms(market))
@@ -192,8 +384,8 @@ def test_a_delegate_answers_for_those_who_did_not(market: World) -> None:
     trustee = market.address("supplier-1")
     for name in ("supplier-2", "supplier-3"):
         market.supplier(name).delegate(trustee)
-    market.supplier("supplier-1").vote(round_, 100)
-    assert consumer.chain.ballots(round_) == [1, 2, 1]
+    market.supplier("supplier-1").vote_for_others(round_, 100)
+    assert consumer.chain.ballots(round_) == [0, 2, 1], "its own asset is another matter"
 
 
 def test_who_asks_for_more_than_the_ladder_holds_is_told_to_reject(market: World) -> None:

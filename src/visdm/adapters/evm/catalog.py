@@ -58,7 +58,7 @@ class CatalogSession(Session):
 
     def announce(self, region: str, fee: int) -> int:
         """Become a provider; return the index."""
-        events = self._send("catalog", "announce", region.encode("ascii"), fee)
+        events = self._send("catalog", "announce", region.encode("utf-8"), fee)
         return int(events[-1].args["provider"])
 
     def register(

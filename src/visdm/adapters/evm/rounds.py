@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hexbytes import HexBytes
 
 from visdm.adapters.evm.session import Session
-from visdm.domain.rounds import Ballot, Outcome, RoundState, Task, Terms
+from visdm.domain.rounds import MAX_NONCE, Ballot, Outcome, RoundState, Task, Terms
 from visdm.errors import UnknownError
 
 if TYPE_CHECKING:
@@ -51,6 +51,15 @@ class RoundsSession(Session):
         count = len(self._terms(round_).assets)
         return [int(c) for c in self._call("rounds", "choicesOf", HexBytes(round_), count)]
 
+    def voters(self, round_: str) -> list[str]:
+        """Return who cast the standing ballot, by position; '' where there is none."""
+        cast = {
+            event.args["asset"]: str(event.args["voter"])
+            for event in self._ledger.named("Voted")
+            if "0x" + bytes(event.args["round"]).hex() == round_
+        }
+        return [cast.get(asset, "") for asset in self._terms(round_).assets]
+
     def outcome(self, round_: str) -> Outcome | None:
         """Return how the round closed; None while it is open."""
         state, step, samples, price = self._call("rounds", "roundOf", HexBytes(round_))
@@ -70,10 +79,14 @@ class RoundsSession(Session):
 
     def sign_ballot(self, round_: str, position: int, choice: int, deadline: int) -> Ballot:
         """Sign an answer that somebody else may submit. Nothing is written."""
-        nonce = int(self._call("rounds", "nonceOf", HexBytes(round_), position)) + 1
+        asset = self._terms(round_).assets[position]
+        _, by_owner, used = self._call("rounds", "answerOf", HexBytes(round_), position)
+        own = self._call("catalog", "ownerOf", asset) == self.account
+        # An owner's numbers begin anew above its delegate's.
+        nonce = min(used + 1, MAX_NONCE) if by_owner == own else 1
         message = {
             "round": HexBytes(round_),
-            "asset": self._terms(round_).assets[position],
+            "asset": asset,
             "choice": choice,
             "nonce": nonce,
             "deadline": deadline,
@@ -124,7 +137,7 @@ def to_tuple(terms: Terms) -> tuple[Any, ...]:
         list(terms.assets),
         list(terms.ladder),
         int(terms.task),
-        terms.method.encode("ascii").ljust(32, b"\0"),
+        terms.method.encode("utf-8").ljust(32, b"\0"),
         terms.seed,
         terms.quorum,
         terms.threshold,

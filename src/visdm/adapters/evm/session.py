@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
+from visdm.adapters.evm.codec import forgiving_codec
 from visdm.adapters.evm.contracts import Market, artifact, refusal, signature
-from visdm.errors import RefusedError, VisdmError
+from visdm.errors import InputError, RefusedError, VisdmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,6 +52,7 @@ class Ledger:
     """All events of a market's contracts, read once and followed; shared by all accounts."""
 
     def __init__(self, web3: Web3, market: Market) -> None:
+        web3.codec = forgiving_codec()
         self.web3 = web3
         self.market = market
         self.contracts: dict[str, Contract] = {
@@ -125,7 +127,7 @@ class Session:
         return int(self._ledger.web3.eth.get_block("latest")["timestamp"])
 
     def _call(self, contract: str, function: str, *args: Any) -> Any:
-        bound = self._ledger.contracts[contract].functions[function](*args)
+        bound = self._bound(contract, function, args)
         try:
             return bound.call({"from": self._key.address})
         except VisdmError:
@@ -135,9 +137,23 @@ class Session:
 
     def _send(self, contract: str, function: str, *args: Any) -> list[Event]:
         """Send a transaction, wait for its block and return its events."""
-        bound = self._ledger.contracts[contract].functions[function](*args)
+        bound = self._bound(contract, function, args)
         receipt = transact(self._ledger.web3, self._key, bound.build_transaction, function)
         return self._ledger.decode(receipt["logs"])
+
+    def _bound(self, contract: str, function: str, args: Sequence[Any]) -> Any:
+        """Encode a call. Raises `InputError` where a value does not fit its parameter."""
+        try:
+            bound = self._ledger.contracts[contract].functions[function](*args)
+            self._ledger.contracts[contract].encode_abi(function, args)
+        except VisdmError:
+            raise
+        except Exception as error:  # noqa: BLE001  # every library fault stops at the port
+            raise InputError(
+                f"{function}: a value does not fit the contract ({type(error).__name__})",
+                hint="check numbers, addresses and lengths",
+            ) from None
+        return bound
 
 
 def transact(

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from visdm.adapters.sandboxes.environment import environment, limited, started
+from visdm.adapters.sandboxes.environment import environment, limited, started, versions
 from visdm.adapters.sandboxes.staging import Seen, log_of, staged
 from visdm.adapters.sandboxes.supervise import supervise
 from visdm.ports import silent
@@ -37,6 +37,11 @@ class BareProcess:
     def name(self) -> str:
         """What it is, for the report."""
         return "bare process (unsafe)"
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What computations run on, for the report: library to version."""
+        return versions()
 
     def run(
         self, computation: Computation, output: Path, progress: Progress = silent

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from visdm.adapters.sandboxes import view
-from visdm.adapters.sandboxes.environment import environment, limited, started, tool
+from visdm.adapters.sandboxes.environment import environment, limited, started, tool, versions
 from visdm.adapters.sandboxes.staging import Seen, log_of, staged
 from visdm.adapters.sandboxes.supervise import supervise
 from visdm.errors import JobError, OutputError, SandboxError
@@ -88,6 +88,11 @@ class Bubblewrap:
                 hint = error.hint if isinstance(error, SandboxError) else _HINT
                 raise SandboxError(f"no sandbox can be had here: {said}", hint=hint) from error
         self._checked = True
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What computations run on, for the report: library to version."""
+        return versions()
 
     def run(
         self, computation: Computation, output: Path, progress: Progress = silent

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,3 +97,11 @@ def started(
             yield process
         finally:
             process.terminate()
+
+
+def versions() -> dict[str, str]:
+    """Return what computations run on; asked on this side, where no script can answer."""
+    named = {name: version(name) for name in ("numpy", "pillow", "pyarrow", "visdm")}
+    with suppress(PackageNotFoundError):
+        named["torch"] = version("torch")
+    return {"python": platform.python_version(), **named}

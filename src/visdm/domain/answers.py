@@ -1,0 +1,81 @@
+"""What a training computation may answer, checked before any of it is published.
+
+A stranger's script runs beside the platform's code in the sandbox and may answer in its place.
+So nothing is passed on but numbers of a known shape: one count per planned coalition, and two
+metrics, rounded. What libraries ran, and which classes there are, the provider knows itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from visdm.domain.values import SHAPLEY, coalitions
+from visdm.errors import JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+METRICS = ("accuracy", "loss")
+DIGITS = 4
+"""Decimals of a metric: enough to judge a model, too few to carry an image."""
+
+MAX_VALIDATION = 10**9
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The checked answer: right answers per coalition out of `validation`, and metrics."""
+
+    validation: int
+    utilities: tuple[tuple[tuple[int, ...], int], ...]
+    metrics: Mapping[str, float]
+
+
+def read_trained(answer: Mapping[str, Any], method: str, assets: Sequence[int]) -> Trained:
+    """Check the answer of a job over `assets`. Raises `JobError` when it is not of this shape."""
+    try:
+        validation = _count(answer["validation"], MAX_VALIDATION)
+        planned = [(), *coalitions(assets)] if method == SHAPLEY else []
+        given = {
+            tuple(_count(asset, 2**63) for asset in coalition): _count(right, validation)
+            for coalition, right in (answer["utilities"] if planned else [])
+        }
+        metrics = {name: _metric(answer["metrics"][name]) for name in METRICS}
+    except (KeyError, TypeError, ValueError):
+        raise JobError("its answer is not of the agreed shape") from None
+    if validation == 0 or set(given) != set(planned):
+        raise JobError("its answer is not of the agreed shape")
+    return Trained(validation, tuple((c, given[c]) for c in planned), metrics)
+
+
+def check_profile(answer: Mapping[str, Any]) -> None:
+    """Check a model's profile, which its own script may have written.
+
+    Raises `JobError` unless it names the model, its classes and its tensors as agreed.
+    """
+    try:
+        named = [answer["name"], *answer["classes"], *answer["tensors"]]
+        fits = all(isinstance(text, str) for text in named) and answer["classes"]
+        for kind, shape in answer["tensors"].values():
+            fits = fits and isinstance(kind, str) and isinstance(shape, list)
+            for side in shape:
+                _count(side, 2**40)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        fits = False
+    if not fits:
+        raise JobError("its answer is not of the agreed shape")
+
+
+def _count(value: object, most: int) -> int:
+    # `type`, since True is an int too, and a report that says True is not a count.
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError("not a count")
+    return value
+
+
+def _metric(value: object) -> float:
+    if not isinstance(value, float | int) or isinstance(value, bool) or not isfinite(value):
+        raise ValueError("not a metric")
+    return round(float(value), DIGITS)
