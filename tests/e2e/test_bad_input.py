@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -109,14 +110,17 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     refused("demo", "--data", tmp_path / "nowhere", naming="nowhere")
 
 
-@pytest.mark.parametrize("copied", [False, True])
+@pytest.mark.parametrize("copied", ["not", "whole", "renamed"])
 def test_two_suppliers_with_the_same_folder_are_refused(
-    few_images: Path, tmp_path: Path, *, copied: bool
+    few_images: Path, tmp_path: Path, copied: str
 ) -> None:
     first, second = few_images, few_images
-    if copied:
+    if copied != "not":
         second = tmp_path / "copy"
         shutil.copytree(first, second)
+    if copied == "renamed":
+        for file in list(second.rglob("*.png")):
+            file.rename(file.with_name(f"my-{file.name}"))
     out = tmp_path / "out"
     refused("demo", "--data", first, "--data", second, "--out", out, naming="same images")
     assert not out.exists()
@@ -124,7 +128,13 @@ def test_two_suppliers_with_the_same_folder_are_refused(
 
 @pytest.mark.parametrize(
     ("ladder", "named"),
-    [("0.10,0.05", "0.10 comes before 0.05"), ("0.05,0.05", "0.05"), ("0.05,cheap", "cheap")],
+    [
+        ("0.10,0.05", "0.10 comes before 0.05"),
+        ("0.05,0.05", "0.05"),
+        ("0.05,cheap", "cheap"),
+        ("20000000", "20000000"),
+        (",".join(str(price) for price in range(1, 102)), "101 prices"),
+    ],
 )
 def test_a_price_ladder_out_of_order_is_refused(ladder: str, named: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -154,6 +164,14 @@ def test_an_unknown_account_is_named_with_those_that_are_known(
     refused("earnings", "show", "supplier-9", "--home", out, naming="supplier-9")
     refused("asset", "show", "99", "--home", out, naming="99")
     refused("job", "verify", "0xnothing", "--home", out, naming="0xnothing")
+    _falsify_the_report(out)
+    assert visdm("job", "verify", "0x", "--home", out).returncode != 0
+
+
+def _falsify_the_report(out: Path) -> None:
+    cid = json.loads(visdm("job", "list", "--home", out, "--json").stdout)[0]["report"]
+    (block,) = (out / "world" / "blobs").rglob(cid)
+    block.write_bytes(block.read_bytes().replace(b'"shapley"', b'"shaplay"'))
 
 
 def test_a_home_without_a_market_is_named(tmp_path: Path) -> None:

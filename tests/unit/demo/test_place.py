@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SETTINGS = place.Settings(5, (), (50_000, 100_000), 7)
 
 
-@given(st.lists(st.integers(1, 2**40), min_size=1, max_size=20, unique=True))
+@given(st.lists(st.integers(1, place.MAX_PRICE), min_size=1, max_size=20, unique=True))
 def test_a_ladder_that_was_written_out_reads_back(prices: list[int]) -> None:
     ladder = sorted(prices)
     text = ",".join(f"{price // 10**6}.{price % 10**6:06d}" for price in ladder)
