@@ -121,8 +121,10 @@ class Bubblewrap:
         lent = uid != os.geteuid()
         home = str(HOME)
         walls = [
-            *(*_WALLS, *view.arguments(shown, nested=lent), "--proc", "/proc"),
+            # First, or they would hide an environment that itself stands below /tmp.
+            *(*_WALLS, "--perms", "0755", "--dir", "/dev"),
             *(*_memory_folder(home, limits), *_memory_folder("/dev/shm", limits)),  # noqa: S108 - the job's own
+            *(*view.arguments(shown, nested=lent), "--proc", "/proc"),
             *("--remount-ro", "/", "--chdir", home, "--clearenv"),
             *_variables(environment(self._threads, home, str(view.CODE))),
             *("--json-status-fd", str(passed.status_fd)),
