@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from visdm.domain.documents import count
 from visdm.domain.values import SHAPLEY, coalitions
 from visdm.errors import JobError
 
@@ -36,10 +37,10 @@ class Trained:
 def read_trained(answer: Mapping[str, Any], method: str, assets: Sequence[int]) -> Trained:
     """Check the answer of a job over `assets`. Raises `JobError` when it is not of this shape."""
     try:
-        validation = _count(answer["validation"], MAX_VALIDATION)
+        validation = count(answer["validation"], MAX_VALIDATION + 1)
         planned = [(), *coalitions(assets)] if method == SHAPLEY else []
         given = {
-            tuple(_count(asset, 2**63) for asset in coalition): _count(right, validation)
+            tuple(count(asset, 2**63) for asset in coalition): count(right, validation + 1)
             for coalition, right in (answer["utilities"] if planned else [])
         }
         metrics = {name: _metric(answer["metrics"][name]) for name in METRICS}
@@ -61,18 +62,11 @@ def check_profile(answer: Mapping[str, Any]) -> None:
         for kind, shape in answer["tensors"].values():
             fits = fits and isinstance(kind, str) and isinstance(shape, list)
             for side in shape:
-                _count(side, 2**40)
+                count(side, 2**40)
     except (KeyError, TypeError, ValueError, AttributeError):
         fits = False
     if not fits:
         raise JobError("its answer is not of the agreed shape")
-
-
-def _count(value: object, most: int) -> int:
-    # `type`, since True is an int too, and a report that says True is not a count.
-    if type(value) is not int or not 0 <= value <= most:
-        raise ValueError("not a count")
-    return value
 
 
 def _metric(value: object) -> float:

@@ -7,7 +7,10 @@ raise: a document of brackets alone could end the process. So depth is counted f
 from __future__ import annotations
 
 import json
-from typing import Any
+from math import isfinite
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 MAX_DEPTH = 32
 """No document of ours nests deeper than eight."""
@@ -20,7 +23,29 @@ def parse(document: bytes) -> Any:  # noqa: ANN401  # JSON of any shape; callers
     """Return what a JSON document says. Raises `ValueError`, also for one that nests too deep."""
     if deepest(document) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    return json.loads(document, parse_constant=_refuse)
+    said = json.loads(document, parse_constant=_refuse, parse_float=_finite)
+    if b"\\u" in document:
+        # Half a character may stand escaped in JSON, but nothing can write it again.
+        json.dumps(said, ensure_ascii=False).encode()
+    return said
+
+
+def expect(value: object, kind: type[T]) -> T:
+    """Return `value`, which is a `kind` and nothing that merely passes for one.
+
+    Raises `TypeError`: `True` is no number, and a text no list of its letters.
+    """
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}")
+    return value
+
+
+def count(value: object, below: int = 2**63) -> int:
+    """Return `value`, a whole number from 0. Raises `TypeError` or `ValueError`."""
+    number = expect(value, int)
+    if not 0 <= number < below:
+        raise ValueError("out of range")
+    return number
 
 
 def deepest(document: bytes) -> int:
@@ -46,3 +71,10 @@ def deepest(document: bytes) -> int:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not a number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError(f"{digits} is too large a number")
+    return number

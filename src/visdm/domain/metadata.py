@@ -12,7 +12,7 @@ from math import log
 from typing import TYPE_CHECKING, Any
 
 from visdm.domain.assets import Kind
-from visdm.domain.documents import parse
+from visdm.domain.documents import count, expect, parse
 from visdm.errors import BlobError
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ SAME_SHARE = 0.5
 """An asset of which more than this is in earlier ones, or in itself, is refused."""
 
 MAX_COUNT = 2**32
+EVEN_DIGITS = 9
+"""Decimals of evenness: equal classes are exactly 1, whatever the last bits say."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +63,19 @@ class Metadata:
         try:
             fields = parse(document)
             if fields["format"] != FORMAT:
-                raise BlobError(cid, f"metadata of format {fields['format']}, not {FORMAT}")
-            counts = fields["summary"].get("class_counts", {}).values()
-            if any(type(count) is not int or not 0 <= count < MAX_COUNT for count in counts):
-                raise BlobError(cid, "a class is not counted in whole numbers")
+                raise BlobError(cid, f"metadata of another format than {FORMAT}")
+            summary = expect(fields["summary"], dict)
+            for number in expect(summary.get("class_counts", {}), dict).values():
+                count(number, MAX_COUNT)
             return cls(
-                asset=int(fields["asset"]),
-                kind=Kind[str(fields["kind"]).upper()],
-                name=str(fields["name"]),
-                samples=int(fields["samples"]),
-                classes=tuple(str(name) for name in fields["classes"]),
-                summary=dict(fields["summary"]),
-                images=str(fields["images"]),
-                prints=str(fields["prints"]),
+                asset=count(fields["asset"], 2**256),
+                kind=Kind[expect(fields["kind"], str).upper()],
+                name=expect(fields["name"], str),
+                samples=count(fields["samples"], MAX_COUNT),
+                classes=tuple(expect(name, str) for name in expect(fields["classes"], list)),
+                summary=summary,
+                images=expect(fields["images"], str),
+                prints=expect(fields["prints"], str),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BlobError(cid, "not a metadata document") from None
@@ -94,8 +96,9 @@ def copied_from(prints: Iterable[str], earlier: Mapping[int, Iterable[str]]) -> 
 
 def evenness(counts: Iterable[int]) -> float:
     """Return the entropy of class counts over its maximum (Pielou 1966): 1 when all are equal."""
-    present = [count for count in counts if count > 0]
+    present = [number for number in counts if number > 0]
     total = sum(present)
     if len(present) < 2:  # noqa: PLR2004  # one class is as uneven as can be
         return 0.0
-    return -sum(c / total * log(c / total) for c in present) / log(len(present))
+    even = -sum(c / total * log(c / total) for c in present) / log(len(present))
+    return round(even, EVEN_DIGITS)

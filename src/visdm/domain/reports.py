@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.documents import parse
+from visdm.domain.documents import expect, parse
 from visdm.domain.jobs import JobState, equal_parts, normalised, rewards, shares
 from visdm.domain.rounds import Task
 from visdm.domain.values import shapley
@@ -89,23 +89,17 @@ _TABLES: dict[str, tuple[type, type]] = {
 def _typed(cls: type[Report], fields: dict[str, Any]) -> Report:
     """Build a report of the types it declares: strangers write reports."""
     for name, kind in _SINGLE.items():
-        _expect(fields[name], kind)
+        expect(fields[name], kind)
     for name, each in _LISTS.items():
-        fields[name] = tuple(_expect(item, each) for item in fields[name])
+        fields[name] = tuple(expect(item, each) for item in expect(fields[name], list))
     for name, (key, each) in _TABLES.items():
-        fields[name] = {key(k): _expect(v, each) for k, v in fields[name].items()}
-    fields["metrics"] = {str(k): float(_expect(v, float)) for k, v in fields["metrics"].items()}
+        fields[name] = {key(k): expect(v, each) for k, v in fields[name].items()}
+    fields["metrics"] = {str(k): float(expect(v, float)) for k, v in fields["metrics"].items()}
     fields["utilities"] = tuple(
-        (tuple(_expect(asset, int) for asset in coalition), _expect(right, int))
+        (tuple(expect(asset, int) for asset in coalition), expect(right, int))
         for coalition, right in fields["utilities"]
     )
     return cls(**fields)
-
-
-def _expect(value: Any, kind: type) -> Any:  # noqa: ANN401  # whatever JSON holds
-    if type(value) is not kind:
-        raise TypeError(f"expected {kind.__name__}")
-    return value
 
 
 def values_of(

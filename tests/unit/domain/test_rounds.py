@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from visdm.domain.assets import NO_RESERVE
 from visdm.domain.rounds import (
     BASIS,
+    LIMITS,
     MAX_ASSETS,
     MAX_STEPS,
     REJECT,
@@ -26,6 +27,7 @@ from visdm.domain.rounds import (
     reserve_choice,
     tally,
 )
+from visdm.domain.values import EQUAL, MAX_EXACT
 from visdm.errors import TermsError
 
 if TYPE_CHECKING:
@@ -83,7 +85,8 @@ def votes(draw: st.DrawFn) -> Votes:
 
 def test_terms_without_contradiction_pass() -> None:
     TERMS.check()
-    replace(TERMS, assets=tuple(range(1, MAX_ASSETS + 1))).check()
+    replace(TERMS, assets=tuple(range(1, MAX_EXACT + 1))).check()
+    replace(TERMS, assets=tuple(range(1, MAX_ASSETS + 1)), method=EQUAL).check()
     replace(TERMS, ladder=tuple(range(1, MAX_STEPS + 1))).check()
     replace(TERMS, quorum=BASIS, threshold=1).check()
 
@@ -101,7 +104,13 @@ def test_terms_without_contradiction_pass() -> None:
         ({"assets": (0, 1)}, "the dataset holds 0"),
         ({"assets": (1, 1)}, "the dataset is out of order: 1 comes before 1"),
         ({"assets": (2, 1)}, "the dataset is out of order: 2 comes before 1"),
-        ({"assets": tuple(range(1, 4098))}, "the dataset has 4097 entries; at most 4096"),
+        (
+            {"assets": tuple(range(1, MAX_ASSETS + 2))},
+            f"the dataset has {MAX_ASSETS + 1} entries; at most {MAX_ASSETS}",
+        ),
+        ({"assets": tuple(range(1, 10))}, "exact Shapley values take at most 8 assets, not 9"),
+        ({"method": "guess"}, "unknown method 'guess'"),
+        ({"ladder": (1, 2**96)}, f"the price ladder ends at {2**96}"),
         ({"threshold": 0}, "threshold 0 "),
         ({"threshold": 10_001}, "threshold 10001 "),
         ({"quorum": -1}, "quorum -1 "),
@@ -113,6 +122,13 @@ def test_terms_without_contradiction_pass() -> None:
 def test_the_contradiction_is_named(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(TermsError, match=complaint):
         replace(TERMS, **changes).check()
+
+
+@pytest.mark.parametrize(("name", "limit"), LIMITS.items())
+def test_a_number_that_no_contract_holds_is_named(name: str, limit: int) -> None:
+    for number in (-1, limit):
+        with pytest.raises(TermsError, match=f"{name} {number} is not within 0..{limit - 1}"):
+            replace(TERMS, **{name: number}).check()  # type: ignore[arg-type]  # all are numbers
 
 
 # The price.

@@ -73,7 +73,9 @@ def test_a_junk_asset_that_somebody_hands_over_does_not_keep_its_owner_from_offe
 ) -> None:
     victim, rogue = world.supplier("supplier-1"), world.supplier("supplier-2")
     junk = rogue.chain.register(Kind.DATA, 1, 5, 0, "nothing", "nowhere")
-    rogue.chain._send("catalog", "transferFrom", rogue.chain.account, victim.chain.account, junk)
+    world.chain("supplier-2")._send(
+        "catalog", "transferFrom", rogue.chain.account, victim.chain.account, junk
+    )
     assert victim.offer(parts["a"], name="mine", provider=1) == junk + 1
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hexbytes import HexBytes
 
 from visdm.adapters.evm.session import Session
 from visdm.domain.rounds import MAX_NONCE, Ballot, Outcome, RoundState, Task, Terms
-from visdm.errors import UnknownError
+from visdm.errors import InputError, TermsError, UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,8 +63,8 @@ class RoundsSession(Session):
 
     def outcome(self, round_: str) -> Outcome | None:
         """Return how the round closed; None while it is open."""
-        state, step, samples, price = self._call("rounds", "roundOf", HexBytes(round_))
         self._terms(round_)
+        state, step, samples, price = self._call("rounds", "roundOf", HexBytes(round_))
         if state == RoundState.OPEN:
             return None
         return Outcome(RoundState(state), tuple(self.ballots(round_)), step, price, samples)
@@ -79,7 +80,14 @@ class RoundsSession(Session):
 
     def sign_ballot(self, round_: str, position: int, choice: int, deadline: int) -> Ballot:
         """Sign an answer that somebody else may submit. Nothing is written."""
-        asset = self._terms(round_).assets[position]
+        assets = self._terms(round_).assets
+        draft = Ballot(round_, position, choice, 1, deadline, self.account, b"")
+        if not draft.is_plausible(len(assets)):
+            raise InputError(
+                f"position {position}, choice {choice}: not an answer to this round",
+                hint=f"it asks for {len(assets)} assets, the first at position 0",
+            )
+        asset = assets[position]
         _, by_owner, used = self._call("rounds", "answerOf", HexBytes(round_), position)
         own = self._call("catalog", "ownerOf", asset) == self.account
         # An owner's numbers begin anew above its delegate's.
@@ -98,9 +106,7 @@ class RoundsSession(Session):
             "verifyingContract": self._ledger.market.rounds,
         }
         signed = self._key.sign_typed_data(domain, BALLOT_TYPES, message)
-        return Ballot(
-            round_, position, choice, nonce, deadline, self.account, bytes(signed.signature)
-        )
+        return replace(draft, nonce=nonce, signature=bytes(signed.signature))
 
     def submit_ballots(self, round_: str, ballots: Sequence[Ballot]) -> dict[int, str]:
         """Submit signed ballots; return those skipped: place in `ballots` to reason."""
@@ -129,7 +135,9 @@ class RoundsSession(Session):
 
 
 def to_tuple(terms: Terms) -> tuple[Any, ...]:
-    """Return terms in the order of the Solidity struct."""
+    """Return terms in the order of the Solidity struct. Raises `TermsError`."""
+    if not terms.method.isascii():
+        raise TermsError(f"unknown method {terms.method!r}")
     return (
         terms.consumer,
         terms.model,
@@ -137,7 +145,7 @@ def to_tuple(terms: Terms) -> tuple[Any, ...]:
         list(terms.assets),
         list(terms.ladder),
         int(terms.task),
-        terms.method.encode("utf-8").ljust(32, b"\0"),
+        terms.method.encode("ascii").ljust(32, b"\0"),
         terms.seed,
         terms.quorum,
         terms.threshold,

@@ -1,0 +1,223 @@
+"""Public descriptions: what comes back, what is refused, how even classes are, what is a copy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from math import log
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visdm.domain.assets import Kind
+from visdm.domain.metadata import FORMAT, Metadata, copied_from, evenness
+from visdm.errors import BlobError
+
+CID = "bafkreimetadata"
+EXAMPLE = Metadata(
+    asset=7,
+    kind=Kind.DATA,
+    name="Größe",
+    samples=120,
+    classes=("cat", "dog"),
+    summary={"class_counts": {"cat": 60, "dog": 60}},
+    images="bafkreiimages",
+    prints="bafkreiprints",
+)
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+numbers = st.integers(0, 2**53)
+summaries = st.dictionaries(
+    text.filter(lambda key: key != "class_counts"),
+    st.none() | numbers | text | st.lists(numbers, max_size=3),
+)
+
+
+def altered(**changes: Any) -> bytes:  # noqa: ANN401  # whatever a stranger may write
+    return json.dumps({**json.loads(EXAMPLE.to_bytes()), **changes}).encode()
+
+
+@given(
+    asset=st.integers(1, 2**64),
+    kind=st.sampled_from(Kind),
+    name=text,
+    samples=st.integers(0, 2**32 - 1),
+    classes=st.lists(text, max_size=5).map(tuple),
+    summary=summaries,
+    images=text,
+    prints=text,
+)
+def test_what_is_published_is_read_back(**fields: Any) -> None:  # noqa: ANN401  # as named above
+    metadata = Metadata(**fields)
+    document = metadata.to_bytes()
+    assert Metadata.from_bytes(document, cid=CID) == metadata
+    assert Metadata.from_bytes(document, cid=CID).to_bytes() == document
+
+
+def test_the_document_names_its_kind_in_words_and_keeps_letters_readable() -> None:
+    document = EXAMPLE.to_bytes().decode()
+    assert '"kind": "data"' in document
+    assert "Größe" in document
+    assert json.loads(document)["format"] == FORMAT
+
+
+def test_a_number_that_is_none_is_not_published() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        replace(EXAMPLE, summary={"mean": float("nan")}).to_bytes()
+
+
+def test_a_later_format_is_named() -> None:
+    with pytest.raises(BlobError, match=f"{CID}: metadata of another format than 1"):
+        Metadata.from_bytes(altered(format=2), cid=CID)
+
+
+@pytest.mark.parametrize("field", ["format", *Metadata.__dataclass_fields__])
+def test_a_document_without_a_field_is_refused(field: str) -> None:
+    fields = json.loads(EXAMPLE.to_bytes())
+    del fields[field]
+    with pytest.raises(BlobError, match=f"{CID}: not a metadata document"):
+        Metadata.from_bytes(json.dumps(fields).encode(), cid=CID)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"7",
+        b'"text"',
+        b"\xff\xfe\x00",
+        altered(asset="seven"),
+        altered(asset=None),
+        altered(asset=[7]),
+        altered(kind="film"),
+        altered(kind=None),
+        altered(kind=1),
+        altered(samples="many"),
+        altered(classes=None),
+        altered(classes=3),
+        altered(summary=None),
+        altered(summary=3),
+        altered(summary=["a"]),
+        altered(summary=[["class_counts", 3]]),
+        altered().replace(b'"asset": 7', b'"asset": NaN'),
+    ],
+)
+def test_what_is_no_metadata_is_refused(document: bytes) -> None:
+    with pytest.raises(BlobError, match=f"{CID}: not a metadata document"):
+        Metadata.from_bytes(document, cid=CID)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [None, ["cat"], {"cat": "many"}, {"cat": None}, {"cat": -1}, {"cat": 1.5}, {"cat": 2**32}],
+    ids=str,
+)
+def test_classes_are_counted_in_whole_numbers(counts: object) -> None:
+    with pytest.raises(BlobError, match=CID):
+        Metadata.from_bytes(altered(summary={"class_counts": counts}), cid=CID)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        altered().replace(b'"asset": 7', b'"asset": 1e999'),
+        altered().replace(b'"samples": 120', b'"samples": -1e999'),
+        altered(asset=-7),
+        altered(samples=-1),
+        altered(samples=1.5),
+        altered(samples=True),
+        altered(classes="cat"),
+        altered(classes=[["cat"]]),
+        altered(name=None),
+        altered(name="\ud800"),
+        altered().replace(b'{"class_counts"', b'{"mean": 1e999, "class_counts"'),
+    ],
+    ids=lambda document: str(len(document)),
+)
+def test_values_that_no_asset_can_have_are_refused(document: bytes) -> None:
+    with pytest.raises(BlobError, match=f"{CID}: not a metadata document"):
+        Metadata.from_bytes(document, cid=CID)
+
+
+def test_a_stranger_does_not_write_on_the_terminal() -> None:
+    with pytest.raises(BlobError) as caught:
+        Metadata.from_bytes(altered(format="1\n\x1b[2Jerror: send money to"), cid=CID)
+    assert caught.value.message.isprintable()
+
+
+# Copies.
+
+
+@pytest.mark.parametrize(
+    ("prints", "copied"),
+    [
+        (["a", "b", "c", "d"], None),
+        (["a", "b", "x", "y"], None),
+        (["a", "b", "c", "x"], None),
+        (["m", "n", "o", "x"], 2),
+        (["m", "n", "o", "p"], 2),
+        (["m", "n", "n", "n", "x"], 2),
+        ([], None),
+    ],
+)
+def test_an_asset_is_a_copy_where_most_of_it_is_in_an_earlier_one(
+    prints: list[str], copied: int | None
+) -> None:
+    earlier = {3: ["m", "n", "o", "p"], 2: ["m", "n", "o", "p", "q"], 1: ["a", "b"]}
+    assert copied_from(prints, earlier) == copied
+
+
+def test_half_of_an_asset_is_not_most_of_it() -> None:
+    assert copied_from(["a", "b"], {1: ["a"]}) is None
+    assert copied_from(["a", "b", "c"], {1: ["a", "b"]}) == 1
+
+
+def test_an_asset_put_together_of_earlier_ones_is_a_copy_of_the_one_it_has_most_of() -> None:
+    earlier = {4: ["a", "b"], 2: ["c", "d"], 3: ["e", "f", "g"]}
+    assert copied_from(["a", "c", "e", "x", "y", "z"], earlier) is None
+    assert copied_from(["a", "c", "e", "f", "x", "y"], earlier) == 3
+    assert copied_from(["a", "c", "x"], earlier) == 2
+
+
+# Evenness.
+
+
+@pytest.mark.parametrize("counts", [[], [0], [7], [0, 7, 0]])
+def test_a_single_class_is_as_uneven_as_can_be(counts: list[int]) -> None:
+    assert evenness(counts) == 0
+
+
+@given(st.integers(2, 100), st.integers(1, 10**6))
+def test_equal_classes_are_even(classes: int, count: int) -> None:
+    assert evenness([count] * classes) == pytest.approx(1, abs=1e-12)
+
+
+def test_evenness_is_entropy_over_its_maximum() -> None:
+    # Half, a quarter, a quarter: one and a half bits of the log2(3) there could be.
+    assert evenness([2, 1, 1]) == pytest.approx(1.5 * log(2) / log(3))
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=8), st.integers(2, 50))
+def test_evenness_depends_on_proportions_only(counts: list[int], scale: int) -> None:
+    even = evenness(counts)
+    assert -1e-12 <= even <= 1 + 1e-12
+    assert evenness(sorted(counts)) == pytest.approx(even)
+    assert evenness([count * scale for count in counts]) == pytest.approx(even)
+    assert evenness([*counts, 0]) == even
+
+
+@given(st.integers(2, 1_000), st.integers(1, 999))
+def test_moving_an_image_to_the_smaller_class_makes_it_more_even(total: int, few: int) -> None:
+    few = few % (total // 2 + 1)
+    if few + 1 <= total - few - 1:
+        assert evenness([few, total - few]) < evenness([few + 1, total - few - 1])
+
+
+def test_metadata_without_counts_has_no_balance() -> None:
+    assert EXAMPLE.balance == pytest.approx(1)
+    assert replace(EXAMPLE, summary={}).balance == 0

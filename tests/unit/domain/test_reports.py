@@ -1,0 +1,328 @@
+"""Reports: what anybody can check of them, and what is no report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visdm.domain.jobs import WHOLE, Job, JobState, equal_parts, rewards, shares
+from visdm.domain.reports import Report, check, values_of
+from visdm.domain.rounds import Outcome, RoundState, Task, Terms
+from visdm.domain.values import coalitions
+from visdm.errors import BlobError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CID = "bafkreireport"
+ROUND = "0x" + "ab" * 32
+TERMS = Terms(
+    consumer="0x",
+    model=20,
+    provider=1,
+    assets=(3, 5, 8, 13),
+    ladder=(10, 20),
+    task=Task.TRAIN,
+    method="shapley",
+    seed=42,
+    quorum=0,
+    threshold=10_000,
+    min_samples=1,
+    fee_cap=500,
+    vote_by=1,
+    fund_by=2,
+    settle_by=3,
+)
+OUTCOME = Outcome(RoundState.PRICED, (1, 2, 127, 1), step=2, unit_price=20, samples=600)
+"""Asset 8 rejected."""
+
+PACKAGES = {asset: f"bafkrei{asset}" for asset in (3, 5, 8, 13, 20, 21)}
+"""Of all assets on the chain."""
+
+RIGHT = {
+    (): 10,
+    (3,): 60,
+    (5,): 40,
+    (13,): 12,
+    (3, 5): 80,
+    (3, 13): 61,
+    (5, 13): 43,
+    (3, 5, 13): 85,
+}
+"""Validation images got right, of a hundred."""
+
+
+def honest(terms: Terms = TERMS) -> tuple[Report, Job]:
+    """Return a report that follows from `RIGHT`, and its settled job."""
+    utilities = tuple(RIGHT.items())
+    values = values_of(utilities, 100)
+    parts = shares(values)
+    if terms.task is Task.TEST or terms.method == "equal":
+        utilities, values = (), {}
+        parts = dict(zip((3, 5, 13), equal_parts(3), strict=True))
+    by_position = tuple(parts.get(asset, 0) for asset in terms.assets)
+    report = Report(
+        round=ROUND,
+        method=terms.method,
+        seed=terms.seed,
+        model=terms.model,
+        inputs={asset: PACKAGES[asset] for asset in (3, 5, 13, 20)},
+        validation=100,
+        utilities=utilities,
+        values={asset: str(value) for asset, value in values.items()},
+        shares=by_position,
+        rewards=rewards(OUTCOME.price, by_position),
+        price=OUTCOME.price,
+        fee=300,
+        metrics={"accuracy": 0.85},
+        classes=("cat", "dog"),
+        result="bafkreiresult",
+        grants="bafkreigrants",
+        sandbox="none",
+        versions={"torch": "2"},
+        threads=1,
+    )
+    job = Job(
+        round=ROUND,
+        state=JobState.SETTLED,
+        price=OUTCOME.price,
+        fee_cap=500,
+        settle_by=3,
+        fee=300,
+        shares=by_position,
+        result="bafkreiresult",
+        report=CID,
+    )
+    return report, job
+
+
+REPORT, JOB = honest()
+OTHERWISE = {
+    "test": replace(TERMS, task=Task.TEST),
+    "equal": replace(TERMS, method="equal"),
+}
+
+
+# What can be checked.
+
+
+def test_an_honest_report_holds() -> None:
+    assert check(REPORT, PACKAGES, TERMS, OUTCOME, JOB) == []
+
+
+@pytest.mark.parametrize("kind", OTHERWISE)
+def test_an_honest_report_of_equal_shares_holds(kind: str) -> None:
+    report, job = honest(OTHERWISE[kind])
+    assert check(report, PACKAGES, OTHERWISE[kind], OUTCOME, job) == []
+    skewed = (WHOLE - 2, 1, 0, 1)
+    paid = replace(report, shares=skewed, rewards=rewards(report.price, skewed))
+    wrong = check(paid, PACKAGES, OTHERWISE[kind], OUTCOME, replace(job, shares=skewed))
+    assert wrong == ["the shares do not follow from the utilities"]
+
+
+def moved(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    """Move one unit from the first to the second."""
+    return numbers[0] - 1, numbers[1] + 1, *numbers[2:]
+
+
+FORGED: dict[str, tuple[Any, str]] = {
+    "round": ("0x" + "cd" * 32, "the round is "),
+    "method": ("equal", "the method is "),
+    "seed": (43, "the seed is 43 in the report, 42 on the chain"),
+    "model": (21, "the model is 21 in the report, 20 on the chain"),
+    "inputs": ({**REPORT.inputs, 5: "bafkreiother"}, "the input is "),
+    "utilities": (tuple(RIGHT.items())[:-1], "no utility for the coalition (3, 5, 13)"),
+    "values": ({3: "1/2", 5: "1/4", 13: "0"}, "the values do not follow from the utilities"),
+    "shares": (moved(REPORT.shares), "the shares do not follow from the utilities"),
+    "rewards": (moved(REPORT.rewards), "the rewards do not follow from the shares"),
+    "price": (OUTCOME.price + 1, "the price is "),
+    "fee": (299, "the fee is 299 in the report, 300 on the chain"),
+    "result": ("bafkreiother", "the result is 'bafkreiother' in the report"),
+}
+OPEN = {"validation", "metrics", "classes", "grants", "sandbox", "versions", "threads"}
+"""What nothing on the chain speaks of: only a second run tells."""
+
+
+def test_every_field_is_checked_or_known_not_to_be() -> None:
+    assert set(FORGED) | OPEN == set(Report.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("field", FORGED)
+def test_an_altered_field_is_found(field: str) -> None:
+    value, complaint = FORGED[field]
+    wrong = check(replace(REPORT, **{field: value}), PACKAGES, TERMS, OUTCOME, JOB)
+    assert any(sentence.startswith(complaint) for sentence in wrong), wrong
+    assert all(sentence.isprintable() for sentence in wrong)
+
+
+@pytest.mark.parametrize(("coalition", "by"), list(product(RIGHT, (-1, 1))))
+def test_a_utility_altered_by_one_image_is_found(coalition: tuple[int, ...], by: int) -> None:
+    utilities = tuple((RIGHT | {coalition: RIGHT[coalition] + by}).items())
+    wrong = check(replace(REPORT, utilities=utilities), PACKAGES, TERMS, OUTCOME, JOB)
+    assert wrong == ["the values do not follow from the utilities"]
+
+
+@pytest.mark.parametrize("right", [-1, 101])
+def test_a_utility_that_counts_no_images_is_found(right: int) -> None:
+    utilities = tuple((RIGHT | {(3,): right}).items())
+    wrong = check(replace(REPORT, utilities=utilities), PACKAGES, TERMS, OUTCOME, JOB)
+    assert wrong == ["a utility is not a count of the validation images"]
+
+
+def test_utilities_of_an_asset_that_did_not_consent_are_found() -> None:
+    everybody = dict.fromkeys(((), *coalitions(TERMS.assets)), 5)
+    values = values_of(tuple(everybody.items()), 100)
+    forged = replace(
+        REPORT,
+        utilities=tuple(everybody.items()),
+        values={asset: str(value) for asset, value in values.items()},
+    )
+    wrong = check(forged, PACKAGES, TERMS, OUTCOME, JOB)
+    assert wrong == ["the utilities are not those of the dataset"]
+
+
+@pytest.mark.parametrize("state", [JobState.FUNDED, JobState.REFUNDED])
+def test_a_report_of_a_job_that_was_not_settled_is_found(state: JobState) -> None:
+    wrong = check(REPORT, PACKAGES, TERMS, OUTCOME, replace(JOB, state=state))
+    assert wrong == ["the job is not settled"]
+
+
+def test_rewards_that_were_not_paid_are_found() -> None:
+    paid = replace(JOB, shares=moved(JOB.shares))
+    wrong = check(REPORT, PACKAGES, TERMS, OUTCOME, paid)
+    assert len(wrong) == 1
+    assert wrong[0].startswith("the shares ")
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {3: PACKAGES[3], 5: PACKAGES[5], 20: PACKAGES[20]},
+        {**REPORT.inputs, 8: PACKAGES[8]},
+        {3: PACKAGES[5], 5: PACKAGES[3], 13: PACKAGES[13], 20: PACKAGES[20]},
+        {3: PACKAGES[3], 5: PACKAGES[5], 13: PACKAGES[13], 21: PACKAGES[21]},
+        {},
+    ],
+    ids=["one left out", "one that rejected", "two swapped", "another model", "none"],
+)
+def test_a_report_on_other_packages_than_those_agreed_on_is_found(inputs: dict[int, str]) -> None:
+    wrong = check(replace(REPORT, inputs=inputs), PACKAGES, TERMS, OUTCOME, JOB)
+    assert len(wrong) == 1
+    assert wrong[0].startswith("the input is ")
+
+
+# Values.
+
+
+def test_values_are_exact_and_sum_to_one() -> None:
+    # One is worth half of a third, two a sixth of it: three quarters and a quarter.
+    assert values_of((((), 0), ((1,), 1), ((2,), 0), ((1, 2), 2)), 3) == {
+        1: Fraction(3, 4),
+        2: Fraction(1, 4),
+    }
+
+
+@given(st.lists(st.integers(0, 50), min_size=8, max_size=8))
+def test_values_sum_to_exactly_one_and_none_is_negative(right: list[int]) -> None:
+    values = values_of(tuple(zip(RIGHT, right, strict=True)), 50)
+    assert sum(values.values()) == 1
+    assert min(values.values()) >= 0
+
+
+@pytest.mark.parametrize(("right", "validation"), [(-1, 3), (4, 3), (0, 0), (0, -1)])
+def test_a_utility_out_of_range_has_no_value(right: int, validation: int) -> None:
+    with pytest.raises(InputError, match="count of the validation images"):
+        values_of((((), 0), ((1,), right)), validation)
+
+
+# The document.
+
+
+def test_what_is_published_is_read_back() -> None:
+    document = REPORT.to_bytes()
+    assert Report.from_bytes(document, cid=CID) == REPORT
+    assert Report.from_bytes(document, cid=CID).to_bytes() == document
+
+
+@given(
+    seed=st.integers(0, 2**64 - 1),
+    price=st.integers(0, 2**112),
+    metrics=st.dictionaries(st.text(max_size=9), st.floats(0, 1)),
+    classes=st.lists(st.text(max_size=9), max_size=4).map(tuple),
+)
+def test_numbers_come_back_exactly(
+    seed: int, price: int, metrics: Mapping[str, float], classes: tuple[str, ...]
+) -> None:
+    report = replace(REPORT, seed=seed, price=price, metrics=metrics, classes=classes)
+    assert Report.from_bytes(report.to_bytes(), cid=CID) == report
+
+
+def altered(**changes: Any) -> bytes:  # noqa: ANN401  # whatever a stranger may write
+    return json.dumps({**json.loads(REPORT.to_bytes()), **changes}).encode()
+
+
+@pytest.mark.parametrize("field", ["format", *Report.__dataclass_fields__])
+def test_a_document_without_a_field_is_refused(field: str) -> None:
+    fields = json.loads(REPORT.to_bytes())
+    del fields[field]
+    with pytest.raises(BlobError, match=f"{CID}: not a report"):
+        Report.from_bytes(json.dumps(fields).encode(), cid=CID)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"\xff",
+        altered(format=2),
+        altered(format=None),
+        altered(more="than is asked for"),
+        altered(inputs=[]),
+        altered(inputs={"cat": "bafy"}),
+        altered(values=None),
+        altered(utilities=[[[3]]]),
+        altered(utilities=[[["cat"], 1]]),
+        altered(utilities=[[[3], "many"]]),
+        altered(utilities=7),
+        altered(shares=7),
+        altered(classes=None),
+    ],
+)
+def test_what_is_no_report_is_refused(document: bytes) -> None:
+    with pytest.raises(BlobError, match=f"{CID}: not a report"):
+        Report.from_bytes(document, cid=CID)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        altered().replace(b"[[], 10]", b"[[], 1e999]"),
+        altered(price="12000"),
+        altered(fee=None),
+        altered(seed="42"),
+        altered(validation="100"),
+        altered(threads=[]),
+        altered(shares=["all", "of", "it", 0]),
+        altered(rewards=[None]),
+        altered(metrics=[]),
+        altered(result=7),
+    ],
+    ids=lambda document: str(len(document)),
+)
+def test_fields_of_another_type_are_no_report(document: bytes) -> None:
+    with pytest.raises(BlobError, match=f"{CID}: not a report"):
+        Report.from_bytes(document, cid=CID)
+
+
+def test_a_text_is_no_list_of_classes() -> None:
+    with pytest.raises(BlobError, match=f"{CID}: not a report"):
+        Report.from_bytes(altered(classes="cats"), cid=CID)
