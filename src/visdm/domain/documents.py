@@ -23,7 +23,8 @@ def parse(document: bytes) -> Any:  # noqa: ANN401  # JSON of any shape; callers
     """Return what a JSON document says. Raises `ValueError`, also for one that nests too deep."""
     if deepest(document) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    said = json.loads(document, parse_constant=_refuse, parse_float=_finite)
+    # As text: given bytes, the parser would also read encodings in which depth counts otherwise.
+    said = json.loads(document.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
     if b"\\u" in document:
         # Half a character may stand escaped in JSON, but nothing can write it again.
         json.dumps(said, ensure_ascii=False).encode()

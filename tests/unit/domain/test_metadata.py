@@ -144,6 +144,21 @@ def test_values_that_no_asset_can_have_are_refused(document: bytes) -> None:
         Metadata.from_bytes(document, cid=CID)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_depth_cannot_be_hidden_in_another_encoding(encoding: str) -> None:
+    # One of the bytes of the letter U+2200 is a quotation mark's. Not deep enough to end a
+    # process whose libraries raised the limit of recursion; a hundred thousand would be.
+    deep: list[Any] = []
+    for _ in range(500):
+        deep = [deep]
+    document = json.dumps(
+        {**json.loads(EXAMPLE.to_bytes()), "name": "\u2200", "summary": {"deep": deep}},
+        ensure_ascii=False,
+    )
+    with pytest.raises(BlobError, match=f"{CID}: not a metadata document"):
+        Metadata.from_bytes(document.encode(encoding), cid=CID)
+
+
 def test_a_stranger_does_not_write_on_the_terminal() -> None:
     with pytest.raises(BlobError) as caught:
         Metadata.from_bytes(altered(format="1\n\x1b[2Jerror: send money to"), cid=CID)

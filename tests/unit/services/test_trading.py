@@ -8,60 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from memory.sandbox import InProcess
+from unit.services.deals import computing, funded, terms
 from visdm.domain.assets import Kind
-from visdm.domain.rounds import MAX_NONCE, REJECT, Task, Terms
+from visdm.domain.rounds import REJECT, Task
 from visdm.domain.sampling import Criteria
 from visdm.errors import InputError, JobError, RefusedError, UnknownError, VaultError
-from visdm.ports import Limits, silent
+from visdm.ports import silent
 from visdm.services.supplier import choice_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from visdm.domain.rounds import Ballot
     from visdm.ports import Computation, Progress
-    from visdm.services.provider import ComputeProvider
     from visdm.wiring import World
-
-
-def computing(world: World) -> ComputeProvider:
-    return world.provider("provider-1", Limits())
-
-
-def terms(world: World, **changes: object) -> Terms:
-    consumer = world.consumer("consumer-1")
-    now = consumer.chain.now()
-    plain = Terms(
-        consumer=consumer.chain.account,
-        model=4,
-        provider=1,
-        assets=consumer.sample(Criteria(provider=1)),
-        ladder=(100, 200),
-        task=Task.TRAIN,
-        method="shapley",
-        seed=7,
-        quorum=5000,
-        threshold=6600,
-        min_samples=1,
-        fee_cap=1000,
-        vote_by=now + 600,
-        fund_by=now + 1200,
-        settle_by=now + 1800,
-    )
-    return replace(plain, **changes)  # type: ignore[arg-type]  # names of its fields
-
-
-def funded(world: World, round_: str = "", **changes: object) -> str:
-    """Open, vote, close and fund; supplier-3 rejects."""
-    consumer = world.consumer("consumer-1")
-    round_ = round_ or consumer.open_round(terms(world, **changes))
-    for name, least in (("supplier-1", 100), ("supplier-2", 150), ("supplier-3", None)):
-        world.supplier(name).vote(round_, least)
-    world.travel(consumer.chain.rounds()[round_].vote_by + 1)
-    consumer.close(round_)
-    consumer.fund(round_)
-    return round_
 
 
 def test_a_rejecting_owner_is_neither_computed_on_nor_paid(market: World) -> None:
@@ -275,79 +235,6 @@ def test_funding_twice_pays_once(market: World) -> None:
     assert consumer.chain.escrowed() == before
 
 
-def test_signed_ballots_count_for_owners_who_send_nothing(market: World) -> None:
-    consumer = market.consumer("consumer-1")
-    round_ = consumer.open_round(terms(market))
-    ballots = market.supplier("supplier-1").sign(round_, 150)
-    ballots += market.supplier("supplier-2").sign(round_, None)
-    assert consumer.submit(round_, ballots) == {}
-    assert consumer.chain.ballots(round_) == [2, REJECT, 0]
-    assert consumer.submit(round_, ballots) == {}, "what is counted is not sent again"
-
-
-def test_an_owner_overrules_what_its_delegate_said_before(market: World) -> None:
-    """The owner's reject was dropped as answered already, and its asset computed on."""
-    consumer = market.consumer("consumer-1")
-    round_ = consumer.open_round(terms(market))
-    market.supplier("supplier-2").delegate(market.address("supplier-1"))
-    market.supplier("supplier-1").vote_for_others(round_, 100)
-    market.supplier("supplier-2").vote(round_, None)
-    assert consumer.chain.ballots(round_) == [0, REJECT, 0]
-    market.supplier("supplier-2").vote(round_, 200)
-    market.supplier("supplier-1").vote_for_others(round_, 200)
-    assert consumer.chain.ballots(round_) == [0, 2, 0]
-
-
-def test_an_owners_ballot_that_agrees_with_its_delegate_still_binds_the_delegate(
-    market: World,
-) -> None:
-    consumer = market.consumer("consumer-1")
-    round_ = consumer.open_round(terms(market))
-    market.supplier("supplier-2").delegate(market.address("supplier-1"))
-    market.supplier("supplier-1").vote_for_others(round_, 100)
-    consumer.submit(round_, market.supplier("supplier-2").sign(round_, 100))
-    market.supplier("supplier-1").vote_for_others(round_, 200)
-    assert consumer.chain.ballots(round_) == [0, 1, 0]
-
-
-def test_a_delegate_cannot_use_up_the_owners_ballots(market: World) -> None:
-    """With the last nonce a delegate locked the owner's own answer out."""
-    consumer, trustee = market.consumer("consumer-1"), market.supplier("supplier-1")
-    round_ = consumer.open_round(terms(market))
-    owner = market.supplier("supplier-2")
-    owner.delegate(trustee.chain.account)
-    for _ in range(3):
-        (last,) = last_nonce(market, round_, "supplier-1", position=1)
-        assert consumer.chain.submit_ballots(round_, [last]) in ({}, {0: "the nonce was used"})
-    consumer.submit(round_, owner.sign(round_, None))
-    assert consumer.chain.ballots(round_)[1] == REJECT
-    owner.vote(round_, 100)
-    assert consumer.chain.ballots(round_)[1] == 1
-
-
-def last_nonce(world: World, round_: str, voter: str, *, position: int) -> list[Ballot]:
-    """Sign a ballot with the highest nonce there is."""
-    chain = world.chain(voter)
-    real = chain._call
-
-    def forged(contract: str, function: str, *args: object) -> object:
-        answer = real(contract, function, *args)
-        return (answer[0], False, MAX_NONCE - 1) if function == "answerOf" else answer
-
-    chain._call = forged  # type: ignore[method-assign]  # a voter of its own making
-    return [chain.sign_ballot(round_, position, 1, chain.rounds()[round_].vote_by)]
-
-
-def test_ballots_that_make_no_sense_are_skipped_and_the_others_count(market: World) -> None:
-    consumer = market.consumer("consumer-1")
-    round_ = consumer.open_round(terms(market))
-    (good,) = market.supplier("supplier-1").sign(round_, 100)
-    bad = [replace(good, position=99), replace(good, choice=300), replace(good, nonce=-1)]
-    skipped = consumer.submit(round_, [*bad, good])
-    assert skipped == dict.fromkeys(range(3), "not a ballot")
-    assert consumer.chain.ballots(round_) == [1, 0, 0]
-
-
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -375,17 +262,6 @@ def test_metadata_that_is_nonsense_hides_its_own_asset_and_no_other(market: Worl
     asset = rogue.chain.register(Kind.DATA, index, 5, 0, "notacid", "notacid")
     rogue.chain.describe(asset, "notacid")
     assert market.consumer("consumer-1").sample(Criteria(provider=1)) == (1, 2, 3)
-
-
-def test_a_delegate_answers_for_those_who_did_not(market: World) -> None:
-    consumer = market.consumer("consumer-1")
-    round_ = consumer.open_round(terms(market))
-    market.supplier("supplier-2").vote(round_, 200)
-    trustee = market.address("supplier-1")
-    for name in ("supplier-2", "supplier-3"):
-        market.supplier(name).delegate(trustee)
-    market.supplier("supplier-1").vote_for_others(round_, 100)
-    assert consumer.chain.ballots(round_) == [0, 2, 1], "its own asset is another matter"
 
 
 def test_who_asks_for_more_than_the_ladder_holds_is_told_to_reject(market: World) -> None:
