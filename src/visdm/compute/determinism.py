@@ -8,13 +8,10 @@ round differently, which is why the report names them.
 from __future__ import annotations
 
 import hashlib
-import platform
 import random
 
 import numpy as np
 import torch
-
-from visdm import __version__
 
 
 def settle(threads: int) -> None:
@@ -34,13 +31,3 @@ def sow(seed: int) -> None:
     torch.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - the old global generator is what scripts use
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that the numbers depend on."""
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "visdm": __version__,
-    }

@@ -48,5 +48,4 @@ def run(
         "samples": result.samples,
         "accuracy": result.accuracy,
         "loss": result.loss,
-        "versions": determinism.versions(),
     }

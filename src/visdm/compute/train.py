@@ -72,7 +72,6 @@ def run(
         "metrics": {"accuracy": result.accuracy, "loss": result.loss},
         "tensors": specs(state),
         "seconds": round(time.perf_counter() - began, 3),
-        "versions": determinism.versions(),
         "threads": threads,
         "deterministic": True,
     }
