@@ -49,15 +49,18 @@ class Narrator:
             transient=True,
             disable=not self._console.is_terminal,
         )
-        with shown:
-            bar = shown.add_task(text, total=None)
-            yield lambda done, total: shown.update(bar, completed=done, total=total)
-        spent = f"{self._seconds() - begun:5.1f} s"
-        line = f"{self._steps:2d}. {text}".ljust(LABEL_WIDTH) + spent
-        self._console.print(line, style="bold", markup=False, highlight=False)
-        held, self._held = self._held, None
-        for found in held:
-            self.say(found)
+        try:
+            with shown:
+                bar = shown.add_task(text, total=None)
+                yield lambda done, total: shown.update(bar, completed=done, total=total)
+            spent = f"{self._seconds() - begun:5.1f} s"
+            line = f"{self._steps:2d}. {text}".ljust(LABEL_WIDTH) + spent
+            self._console.print(line, style="bold", markup=False, highlight=False)
+        finally:
+            # What a step found is shown also when it fails: where the money went, say.
+            held, self._held = self._held, None
+            for found in held:
+                self.say(found)
 
     def say(self, text: str) -> None:
         """Show what a step found, below its line."""
