@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
-import signal
 import stat
 import subprocess
 import sys
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from memory.disk import full_disk
 from ports.vault.payloads import PLAIN, refuse
 from visdm.adapters.vault import AgeVault
 from visdm.errors import OutputError, VaultError
@@ -140,26 +139,14 @@ def test_reordered_or_repeated_chunks_do_not_open(identity: Path, plain: Path, w
     assert (work / "opened").read_bytes() == PLAIN
 
 
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """No file may grow above 4 KiB: how a full disk looks to a program."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, before)
-
-
 def test_a_full_disk_is_not_called_a_damaged_payload(
-    identity: Path, plain: Path, work: Path, request: pytest.FixtureRequest
+    identity: Path, plain: Path, work: Path
 ) -> None:
     vault = AgeVault(identity)
     key = vault.encrypt(plain, work / "cipher")
-    request.getfixturevalue("small_disk")
-    with pytest.raises(OutputError, match="could not be written whole"):
+    with full_disk(), pytest.raises(OutputError, match="could not be written whole"):
         vault.decrypt(work / "cipher", work / "opened", key)
-    with pytest.raises(OutputError, match="could not be written whole"):
+    with full_disk(), pytest.raises(OutputError, match="could not be written whole"):
         vault.encrypt(plain, work / "again")
     assert [path.name for path in work.iterdir()] == ["cipher"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from memory.blobs import MemoryBlobs
+from memory.disk import full_disk
 from visdm.adapters.blocks import BlockFolder
 from visdm.adapters.blocks.cid import DAG_PB, RAW, Cid
 from visdm.adapters.blocks.node import Link, Node
@@ -150,19 +150,9 @@ def test_a_block_file_of_gigabytes_is_not_read_whole(tmp_path: Path) -> None:
     assert peak < 4 * MIB
 
 
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """Let no file of this process grow beyond a page, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_under_the_store_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     blobs = BlockFolder(tmp_path)
-    with pytest.raises(OutputError, match="file too large") as caught:
+    with full_disk(), pytest.raises(OutputError, match="file too large") as caught:
         blobs.write(bytes(10_000))
     assert caught.value.hint
     assert parts(tmp_path) == []
@@ -170,12 +160,11 @@ def test_a_full_disk_under_the_store_is_said_and_leaves_nothing(tmp_path: Path) 
         blobs.read(str(Cid.of(RAW, bytes(10_000))))
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_under_the_target_is_said_and_leaves_nothing(target: Path) -> None:
     blobs = MemoryBlobs()
     cid = blobs.write(bytes(10_000))
     target.write_bytes(b"as it was")
-    with pytest.raises(OutputError, match="file too large"):
+    with full_disk(), pytest.raises(OutputError, match="file too large"):
         blobs.get(cid, target)
     assert target.read_bytes() == b"as it was"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import resource
 from typing import TYPE_CHECKING
 
 import pytest
 
+from memory.disk import full_disk
 from memory.pictures import fill, picture
 from visdm.errors import (
     FolderError,
@@ -159,11 +159,6 @@ def test_a_failed_build_leaves_an_older_package_alone(
 
 
 def test_a_full_disk_leaves_nothing(packages: Packages, pets: Path, target: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
-    try:
-        with pytest.raises(OutputError, match="File too large"):
-            packages.build_data(pets, target, name="pets")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with full_disk(1024), pytest.raises(OutputError, match="File too large"):
+        packages.build_data(pets, target, name="pets")
     assert list(target.parent.iterdir()) == []
