@@ -8,7 +8,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-say() { echo "setup: $*"; }
+say() { echo "setup: $*" >&2; }
 fail() { printf 'error: %s\nhint: %s\n' "$1" "$2" >&2; exit 1; }
 
 # What a virtual environment is made from; its own copy of this says whether it is current.
