@@ -354,6 +354,7 @@ def main() -> None:
         sys.exit(visdm(standalone_mode=False) or 0)
     except click.Abort:
         click.echo("error: interrupted", err=True)
+        click.echo("hint: run it again; it goes on where it was", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
