@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from memory.sandbox import InProcess
 from visdm.adapters.evm import deploy, session
 from visdm.demo import place
 from visdm.demo.story import tell
-from visdm.errors import JobError
+from visdm.errors import JobError, OutputError
 from visdm.ports import silent
 from visdm.wiring import open_world
 
@@ -140,3 +142,19 @@ def test_a_finished_demo_is_replaced_by_the_next(settings: place.Settings, tmp_p
     second = tell(other, tmp_path / "out", Quiet())
     assert second.round != first.round
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["round"] == second.round
+
+
+def test_a_full_disk_at_the_end_costs_no_second_trade(
+    settings: place.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("visdm.demo.story.write_whole", full)
+        with pytest.raises(OutputError, match="No space left"):
+            tell(settings, tmp_path / "out", Quiet())
+    said: list[str] = []
+    monkeypatch.setattr(Quiet, "say", lambda _, text: said.append(text))
+    assert tell(settings, tmp_path / "out", Quiet()).balanced
+    assert said[0].startswith("Taking up")

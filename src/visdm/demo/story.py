@@ -36,7 +36,7 @@ from visdm.domain.assets import NO_RESERVE, State
 from visdm.domain.jobs import JobState
 from visdm.domain.rounds import Task, Terms
 from visdm.domain.sampling import Criteria
-from visdm.errors import InputError, JobError, OutputError, UserError
+from visdm.errors import InputError, JobError, OutputError, RefusedError
 from visdm.ports import Limits
 from visdm.wiring import World, open_world, packages, scratch
 
@@ -83,7 +83,7 @@ def tell(settings: Settings, out: Path, teller: Teller, *, unsafe: bool = False)
         story = Story(world, settings, out, teller)
         try:
             return story.play()
-        except UserError:
+        except (InputError, RefusedError):
             # It would end the same way again: the next run begins anew.
             if not story.money_in_escrow():
                 mark_ended(out)
