@@ -75,7 +75,7 @@ def decode(encoded: bytes) -> Image.Image:
             raise UnusableImageError(f"has more than {MAX_PIXELS} pixels")
         try:
             image.load()
-        except Exception as error:
+        except Exception as error:  # decoders raise anything on hostile bytes
             raise UnusableImageError("is truncated or damaged") from error
     return image
 

@@ -113,7 +113,7 @@ def restore(network: nn.Module, state: dict[str, Tensor]) -> None:
     """Load a state; raise `JobError` when it is not one of this network."""
     try:
         network.load_state_dict(state, strict=True)
-    except Exception as error:
+    except Exception as error:  # a script may have overridden it, and raise anything
         raise JobError("the weights do not fit the model") from error
 
 

@@ -1,0 +1,53 @@
+"""The command line's own part: exit codes, and strangers' words on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from memory.blobs import MemoryBlobs
+from visdm import cli
+from visdm.errors import BlobError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.mark.parametrize(("problems", "code"), [([], 0), (["the price is wrong"], 1)])
+def test_a_report_that_does_not_hold_ends_with_one(
+    problems: list[str],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chain = SimpleNamespace(rounds=lambda: {"0xab": None})
+    consumer = SimpleNamespace(chain=chain, verify=lambda _: problems)
+
+    @contextmanager
+    def world(_: object) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(consumer=lambda _: consumer)
+
+    monkeypatch.setattr(cli, "_world", world)
+    monkeypatch.setattr(sys, "argv", ["visdm", "job", "verify", "0x"])
+    with pytest.raises(SystemExit) as ending:
+        cli.main()
+    assert ending.value.code == code
+    assert capsys.readouterr().out.strip() == (problems[0] if problems else "the report holds")
+
+
+@pytest.mark.parametrize("document", [b"not json", b"[" * 200_000, b"\xff"])
+def test_metadata_that_cannot_be_read_is_named(document: bytes) -> None:
+    store = MemoryBlobs()
+    with pytest.raises(BlobError, match="not a JSON document"):
+        cli._public(store, store.write(document))
+
+
+@pytest.mark.parametrize("wrap", [str, lambda text: [text], lambda text: {text: [text]}])
+def test_a_strangers_text_does_not_command_the_terminal(wrap: object) -> None:
+    shown = cli._plain(wrap("a\x1b[2J\rb"))  # type: ignore[operator]  # each takes a text
+    assert "\x1b" not in shown
+    assert "\r" not in shown
