@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+import visdm
 from memory.blobs import MemoryBlobs
 from visdm import cli
 from visdm.errors import BlobError
@@ -51,3 +54,19 @@ def test_a_strangers_text_does_not_command_the_terminal(wrap: object) -> None:
     shown = cli._plain(wrap("a\x1b[2J\rb"))  # type: ignore[operator]  # each takes a text
     assert "\x1b" not in shown
     assert "\r" not in shown
+
+
+def test_every_command_that_a_hint_names_exists() -> None:
+    source = Path(visdm.__file__).parent
+    named = {
+        found
+        for path in source.rglob("*.py")
+        for found in re.findall(r"`visdm ([a-z]+(?: [a-z]+)?)", path.read_text("utf-8"))
+    }
+    assert named
+    for words in sorted(named):
+        command: click.Command = cli.visdm
+        for word in words.split():
+            assert isinstance(command, click.Group), words
+            assert word in command.commands, words
+            command = command.commands[word]

@@ -190,5 +190,5 @@ class Consumer:
     def _settled(self, round_: str) -> Job:
         job = self.chain.jobs().get(round_)
         if job is None or job.state is not JobState.SETTLED:
-            raise UnknownError("settled job", round_, hint="see `visdm job show`")
+            raise UnknownError("settled job", round_, hint="see `visdm job list`")
         return job
