@@ -2,11 +2,13 @@
 # Each sets up what it lacks (tools/setup.sh) and is quick when run again.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format contracts clean
+.PHONY: help demo test check format contracts forge gas fuzz coverage analyse prove clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 PYTHON := .venv/bin/python
 SETUP := @sh tools/setup.sh
+FORGE := node_modules/.bin/forge
+UNCHECKED := FORGE_SNAPSHOT_CHECK=false # where gas differs: other settings, or new numbers
 ARGS :=
 
 help: ## list the targets
@@ -16,8 +18,9 @@ demo: ## set up and run a whole trade on real images (make demo ARGS="--out DIR"
 	$(SETUP) demo sandbox
 	@.venv/bin/visdm demo $(ARGS)
 
-test: check ## set up, check, then run every test (ARGS are pytest's)
-	$(SETUP) dev node sandbox
+test: check ## set up, check, then run every test (ARGS are pytest's; with any, forge is left out)
+	$(SETUP) dev forge sandbox
+	@$(if $(ARGS),,$(FORGE) test)
 	@$(PYTHON) -m pytest $(ARGS)
 
 check: ## format, lint, types, layers, dependencies, documents
@@ -37,6 +40,47 @@ format: ## lay out the Python source and mend what ruff can
 contracts: ## compile contracts/src into src/visdm/contracts
 	$(SETUP) node
 	@node contracts/build.mjs
+
+forge: ## run the tests of the contracts alone (ARGS are forge's: ARGS="--match-test vote -vvv")
+	$(SETUP) forge
+	@$(FORGE) test $(ARGS)
+
+gas: ## write what calls cost into contracts/gas; commit the result
+	$(SETUP) forge
+	@rm -rf contracts/gas
+	@$(UNCHECKED) FORGE_SNAPSHOT_EMIT=true $(FORGE) test
+
+# A seed that fails is tried again with: make fuzz SEED=...
+fuzz: SEED := $(shell date +%s)
+fuzz: ## the contracts' properties and invariants with other inputs, for about an hour
+	$(SETUP) forge
+	@echo "fuzz: SEED=$(SEED)"
+	@FOUNDRY_PROFILE=deep $(UNCHECKED) $(FORGE) test --fuzz-seed $(SEED) \
+		--match-test '^invariant|\(.+\)$$' $(ARGS)
+
+coverage: ## which branches of contracts/src no test takes (lcov in build/coverage)
+	$(SETUP) dev forge
+	@mkdir -p build/coverage
+	@$(UNCHECKED) $(FORGE) coverage --ir-minimum --exclude-tests --no-match-test shipped \
+		--report summary --report lcov --report-file build/coverage/lcov.info
+	@$(PYTHON) tools/check_coverage.py build/coverage/lcov.info
+
+# Both tools build what they read, with more output than the tests need: into folders of their own.
+# Left out: locals that start as zero, as the language says, and the time, which deadlines need.
+analyse: export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+analyse: ## look for known mistakes in contracts/src (forge lint, slither)
+	$(SETUP) forge slither
+	@$(FORGE) lint contracts/src
+	@FOUNDRY_OUT=build/slither/out FOUNDRY_CACHE_PATH=build/slither/cache \
+		build/tools/slither/bin/slither . --fail-low --filter-paths 'node_modules|contracts/test' \
+		--exclude uninitialized-local,timestamp $(ARGS)
+
+prove: export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+prove: ## prove the functions check_* of contracts/test for all inputs (halmos)
+	$(SETUP) forge halmos
+	@FOUNDRY_OUT=build/halmos/out FOUNDRY_CACHE_PATH=build/halmos/cache \
+		FOUNDRY_DYNAMIC_TEST_LINKING=false \
+		build/tools/halmos/bin/halmos --function check_ --forge-build-out build/halmos/out $(ARGS)
 
 clean: ## remove what was set up and built
 	rm -rf .venv node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

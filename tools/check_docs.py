@@ -74,7 +74,9 @@ def dependencies(root: Path) -> Iterator[str]:
     names = {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in asked}
     package = root / "package.json"
     if package.is_file():
-        names |= set(json.loads(package.read_text(encoding="utf-8")).get("devDependencies", {}))
+        asked_there = json.loads(package.read_text(encoding="utf-8"))
+        for group in ("devDependencies", "optionalDependencies"):
+            names |= set(asked_there.get(group, {}))
     yield from sorted(names - {project["name"]})
 
 
@@ -97,7 +99,7 @@ def commands(command: click.Command, path: str) -> Iterator[str]:
 
 def unnamed_commands(root: Path) -> Iterator[str]:
     """Commands that neither README.md nor docs/cli.md names."""
-    if not (root / "src" / "visdm" / "cli.py").is_file():
+    if not (root / "src" / "visdm" / "cli").is_dir():
         return
     from visdm.cli import visdm  # noqa: PLC0415 (a tree without a command line is checked too)
 

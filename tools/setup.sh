@@ -2,7 +2,10 @@
 # Sets up what the make targets need: `sh tools/setup.sh PART...` with the parts
 #   demo     .venv with ViSDM and what `visdm demo` runs on
 #   dev      the same and the tools of `make check` and `make test`
-#   node     Node.js (from PyPI if the machine's is missing or old) and the contract compiler
+#   node     Node.js (from PyPI if the machine's is missing or old) and the packages from npm
+#   forge    the same and forge, which tests the contracts
+#   slither  the static analyser of the contracts, in build/tools
+#   halmos   their prover, in build/tools
 #   sandbox  bubblewrap
 # A part that is there already costs a comparison of files. Needs Python >= 3.11 and a network.
 set -eu
@@ -107,10 +110,35 @@ set_up_node() {
         node_from_pypi
     fi
     if cat package.json package-lock.json | cmp -s - node_modules/.made-from; then return; fi
-    say "installing the contract compiler"
+    say "installing the contract compiler and forge"
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
     cat package.json package-lock.json >node_modules/.made-from
 }
+
+set_up_forge() {
+    set_up_node
+    if [ -x node_modules/.bin/forge ]; then return; fi
+    program=$(command -v forge) ||
+        fail "npm has no forge for this machine" "install Foundry 1.7, so that forge is on PATH"
+    mkdir -p node_modules/.bin
+    ln -sf "$program" node_modules/.bin/forge
+}
+
+set_up_tool() { # NAME: not into .venv, for it wants other versions than the product
+    home=build/tools/$1
+    recipe=$(echo "$PWD" && cat "tools/$1.txt") # a folder that was moved is made anew
+    if [ -f "$home/.made-from" ] && [ "$(cat "$home/.made-from")" = "$recipe" ]; then return; fi
+    set_up_dev
+    say "installing $1"
+    rm -rf "$home"
+    .venv/bin/python -m venv "$home"
+    "$home/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
+        --requirement "tools/$1.txt"
+    echo "$recipe" >"$home/.made-from"
+}
+
+set_up_slither() { set_up_tool slither; }
+set_up_halmos() { set_up_tool halmos; }
 
 set_up_sandbox() {
     if command -v bwrap >/dev/null; then return; fi
@@ -119,7 +147,7 @@ set_up_sandbox() {
 
 for part in "$@"; do
     case $part in
-    demo | dev | node | sandbox) "set_up_$part" ;;
-    *) fail "unknown part: $part" "the parts are demo, dev, node and sandbox" ;;
+    demo | dev | node | forge | slither | halmos | sandbox) "set_up_$part" ;;
+    *) fail "unknown part: $part" "the parts are listed at the top of tools/setup.sh" ;;
     esac
 done
