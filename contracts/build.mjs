@@ -16,7 +16,7 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const SHIPPED = join(ROOT, "src/visdm/contracts");
 const FOLDERS = ["contracts/src", "contracts/devnet"]; // contracts/test is never deployed
 const EVM_VERSION = "prague"; // the newest that every local chain runs
-const OPTIMIZER_RUNS = 200; // higher makes calls cheaper and bytecode larger
+const OPTIMIZER_RUNS = 1000; // higher makes calls cheaper and bytecode larger; as in foundry.toml
 
 const SETTINGS = {
   evmVersion: EVM_VERSION,

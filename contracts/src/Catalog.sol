@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
+import {AssetCard} from "./AssetCard.sol";
+import {NO_RESERVE} from "./Terms.sol";
 
 /// @title The register of data assets, model assets and providers
 /// @notice What owners bring to the market and what may be done with it. Nobody administers it.
@@ -23,60 +25,71 @@ contract Catalog is ERC721 {
         Retired
     }
 
-    /// @dev One slot.
+    /// @dev One slot. A model asset is one of no samples. `earned` and `jobs` are its reputation;
+    /// they count modulo their size, which `Jobs` knows and keeps escrow below.
     struct Asset {
-        uint32 provider;
+        uint24 provider;
         uint32 samples;
-        uint96 reserve;
-        Kind kind;
+        uint80 reserve;
         State state;
+        uint96 earned;
+        uint16 jobs;
     }
 
-    /// @dev One slot. `region` is two ASCII letters, `fee` in token units per sample.
+    /// @dev One slot. `region` is two capital letters, `fee` in token units per sample.
     struct Provider {
         address account;
         bytes2 region;
-        uint80 fee;
+        uint72 fee;
     }
 
-    /// @notice The reserve of an owner who sets none: no price reaches it.
-    uint96 public constant NO_RESERVE = type(uint96).max;
+    /// @notice How far a delegation is followed: longer chains, and cycles, end without a vote.
+    uint256 public constant MAX_DELEGATIONS = 4;
+
+    /// @notice The one contract that may credit assets: the one that made this catalog.
+    address public immutable jobs;
 
     /// @notice How many assets were ever registered; ids count from 1.
-    uint256 public assetCount;
+    uint128 public assetCount;
+
+    /// @notice How many providers were ever announced; indices count from 1.
+    uint24 public providerCount;
 
     /// @notice Who votes for an account's assets; zero where nobody does.
     mapping(address owner => address) public delegateOf;
 
     mapping(uint256 id => Asset) private _assets;
-    Provider[] private _providers;
+    mapping(uint24 provider => Provider) private _providers;
 
     event KeyPublished(address indexed account, string recipient);
-    event ProviderAnnounced(uint32 indexed provider, address indexed account, bytes2 region, uint80 fee);
+    event ProviderAnnounced(uint24 indexed provider, address indexed account, bytes2 region, uint72 fee);
     event AssetRegistered(
         uint256 indexed asset,
-        uint32 indexed provider,
+        uint24 indexed provider,
         Kind kind,
         uint32 samples,
-        uint96 reserve,
+        uint80 reserve,
         string package,
         string grants
     );
     event AssetDescribed(uint256 indexed asset, string metadata);
     event AssetRefused(uint256 indexed asset, string reason);
     event AssetRetired(uint256 indexed asset);
-    event ReserveSet(uint256 indexed asset, uint96 reserve);
+    event ReserveSet(uint256 indexed asset, uint80 reserve);
     event DelegateSet(address indexed owner, address indexed delegate);
 
     error UnknownAsset(uint256 asset);
-    error UnknownProvider(uint32 provider);
+    error UnknownProvider(uint24 provider);
     error NotOwner(uint256 asset, address account);
     error NotProvider(uint256 asset, address account);
+    error NotJobs(address account);
     error WrongState(uint256 asset, State state);
     error NoSamples();
     error NoRegion();
 
-    constructor() ERC721("ViSDM asset", "VISDM") {}
+    constructor() ERC721("ViSDM asset", "VISDM") {
+        jobs = msg.sender;
+    }
 
     /// @notice Publish the key that others encrypt to when they have something for you.
     /// @param recipient an age public key
@@ -85,13 +98,13 @@ contract Catalog is ERC721 {
     }
 
     /// @notice Offer to compute, in one region for good: data that must not leave it trusts in that.
-    /// @param region two ASCII letters, as ISO 3166 or "EU"
+    /// @param region two capital letters, as ISO 3166 or "EU"
     /// @param fee in token units per sample
     /// @return provider its index, from 1
-    function announce(bytes2 region, uint80 fee) external returns (uint32 provider) {
-        require(region[0] != 0 && region[1] != 0, NoRegion());
-        _providers.push(Provider(msg.sender, region, fee));
-        provider = uint32(_providers.length);
+    function announce(bytes2 region, uint72 fee) external returns (uint24 provider) {
+        require(_isLetter(region[0]) && _isLetter(region[1]), NoRegion());
+        provider = ++providerCount;
+        _providers[provider] = Provider(msg.sender, region, fee);
         emit ProviderAnnounced(provider, msg.sender, region, fee);
     }
 
@@ -101,24 +114,26 @@ contract Catalog is ERC721 {
     /// @param reserve the least that the owner accepts, in token units per sample
     /// @param package CID of the ciphertext
     /// @param grants CID of the payload key, sealed to each recipient
+    /// @return asset its id
     function registerData(
-        uint32 provider,
+        uint24 provider,
         uint32 samples,
-        uint96 reserve,
+        uint80 reserve,
         string calldata package,
         string calldata grants
     ) external returns (uint256 asset) {
         require(samples != 0, NoSamples());
-        asset = _register(Asset(provider, samples, reserve, Kind.Data, State.Registered));
+        asset = _register(Asset(provider, samples, reserve, State.Registered, 0, 0));
         emit AssetRegistered(asset, provider, Kind.Data, samples, reserve, package, grants);
     }
 
     /// @notice Register a compute script. Parameters as for data.
-    function registerModel(uint32 provider, string calldata package, string calldata grants)
+    /// @return asset its id
+    function registerModel(uint24 provider, string calldata package, string calldata grants)
         external
         returns (uint256 asset)
     {
-        asset = _register(Asset(provider, 0, NO_RESERVE, Kind.Model, State.Registered));
+        asset = _register(Asset(provider, 0, NO_RESERVE, State.Registered, 0, 0));
         emit AssetRegistered(asset, provider, Kind.Model, 0, NO_RESERVE, package, grants);
     }
 
@@ -137,7 +152,7 @@ contract Catalog is ERC721 {
 
     /// @notice As the owner: set the least you accept, in token units per sample. It answers
     /// for you in every round in which neither you nor your delegate does.
-    function setReserve(uint256 asset, uint96 reserve) external {
+    function setReserve(uint256 asset, uint80 reserve) external {
         _onlyOwner(asset);
         _assets[asset].reserve = reserve;
         emit ReserveSet(asset, reserve);
@@ -152,10 +167,24 @@ contract Catalog is ERC721 {
         emit AssetRetired(asset);
     }
 
-    /// @notice Let somebody vote for all your assets; zero takes it back.
+    /// @notice Let somebody vote for all your assets, a person or a contract; zero takes it back.
     function delegate(address to) external {
         delegateOf[msg.sender] = to;
         emit DelegateSet(msg.sender, to);
+    }
+
+    /// @notice As the contract of the jobs: add to what assets earned.
+    /// @param rewards in token units, each below 2^96
+    function credit(uint256[] calldata ids, uint256[] calldata rewards) external {
+        require(msg.sender == jobs, NotJobs(msg.sender));
+        for (uint256 i = 0; i < ids.length; ++i) {
+            Asset storage asset = _assets[ids[i]];
+            // Only what is not withdrawn yet must fit, and that is less than the escrow.
+            unchecked {
+                asset.earned += uint96(rewards[i]);
+                ++asset.jobs;
+            }
+        }
     }
 
     /// @notice Return what is registered under an id.
@@ -171,14 +200,79 @@ contract Catalog is ERC721 {
         }
     }
 
+    /// @notice Return weight and reserve of assets in a vote, in their order: the samples of a data
+    /// asset that `provider` has described, and 0 for any other.
+    function electorate(uint256[] calldata ids, uint24 provider)
+        external
+        view
+        returns (uint32[] memory samples, uint80[] memory reserves)
+    {
+        samples = new uint32[](ids.length);
+        reserves = new uint80[](ids.length);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            Asset storage asset = _assets[ids[i]];
+            if (asset.state != State.Described || asset.provider != provider) continue;
+            samples[i] = asset.samples;
+            reserves[i] = asset.reserve;
+        }
+    }
+
+    /// @notice Return what assets weigh in a vote of those who named `delegate`, in their order: as
+    /// `electorate` has it, and 0 for those of other owners.
+    function weightsUnder(uint256[] calldata ids, uint24 provider, address delegate_)
+        external
+        view
+        returns (uint32[] memory samples)
+    {
+        samples = new uint32[](ids.length);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            if (delegateOf[_ownerOf(ids[i])] != delegate_) continue;
+            Asset storage asset = _assets[ids[i]];
+            if (asset.state == State.Described && asset.provider == provider) samples[i] = asset.samples;
+        }
+    }
+
+    /// @notice Return whether an asset is a model that `provider` has described, and who owns it.
+    function modelOf(uint256 id, uint24 provider) external view returns (bool described, address owner) {
+        Asset storage asset = _assets[id];
+        described = asset.state == State.Described && asset.provider == provider && asset.samples == 0;
+        owner = _ownerOf(id);
+    }
+
     /// @notice Return an announced provider.
-    function providerOf(uint32 provider) public view returns (Provider memory) {
-        require(provider != 0 && provider <= _providers.length, UnknownProvider(provider));
-        return _providers[provider - 1];
+    function providerOf(uint24 provider) public view returns (Provider memory known) {
+        known = _providers[provider];
+        require(known.account != address(0), UnknownProvider(provider));
+    }
+
+    /// @notice Return who owns assets, in their order; zero for one that was never registered.
+    function ownersOf(uint256[] calldata ids) external view returns (address[] memory owners) {
+        owners = new address[](ids.length);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            owners[i] = _ownerOf(ids[i]);
+        }
+    }
+
+    /// @notice Return whether `voter` may answer for `owner`, as its delegate or the delegate's.
+    function speaksFor(address voter, address owner) external view returns (bool) {
+        address hop = owner;
+        for (uint256 i = 0; i < MAX_DELEGATIONS; ++i) {
+            hop = delegateOf[hop];
+            if (hop == address(0)) return false;
+            if (hop == voter) return true;
+        }
+        return false;
+    }
+
+    /// @notice Return an asset's card for wallets (ERC-721 metadata), as a data URI.
+    function tokenURI(uint256 asset) public view override returns (string memory) {
+        _requireOwned(asset);
+        Asset memory known = _assets[asset];
+        return AssetCard.uri(asset, known.samples, providerOf(known.provider).region, _word(known.state));
     }
 
     function _register(Asset memory asset) private returns (uint256 id) {
-        require(asset.provider != 0 && asset.provider <= _providers.length, UnknownProvider(asset.provider));
+        require(asset.provider != 0 && asset.provider <= providerCount, UnknownProvider(asset.provider));
         id = ++assetCount;
         _assets[id] = asset;
         // Not _safeMint: it would hand control to the receiver, who is the caller anyway.
@@ -203,5 +297,15 @@ contract Catalog is ERC721 {
     function _known(uint256 id) private view returns (Asset memory asset) {
         asset = _assets[id];
         require(asset.state != State.None, UnknownAsset(id));
+    }
+
+    function _isLetter(bytes1 char) private pure returns (bool) {
+        return char >= "A" && char <= "Z";
+    }
+
+    function _word(State state) private pure returns (string memory) {
+        if (state == State.Registered) return "registered";
+        if (state == State.Described) return "described";
+        return state == State.Refused ? "refused" : "retired";
     }
 }

@@ -2,61 +2,62 @@
 pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Answers} from "./Answers.sol";
 import {Catalog} from "./Catalog.sol";
+import {PriceRule} from "./PriceRule.sol";
 import {Rounds} from "./Rounds.sol";
 import {Task, Terms} from "./Terms.sol";
 
-/// @title Escrow, settlement and rewards
+/// @title Jobs: rounds that were funded. Escrow, settlement and rewards
 /// @notice Each unit paid in ends with an owner, a provider or back with the consumer. Money leaves
 /// only by withdrawal of whom it belongs to; one who cannot be paid blocks nobody else.
-contract Jobs {
+contract Jobs is Rounds {
+    using Answers for mapping(uint256 word => uint256);
+    using Answers for uint256;
     using SafeERC20 for IERC20;
     using SafeCast for uint256;
 
-    enum State {
-        None,
-        Funded,
-        Settled,
-        Refunded
-    }
-
-    /// @dev One slot.
-    struct Job {
-        State state;
-        uint40 settleBy;
-        uint112 price;
-        uint96 feeCap;
-    }
-
-    /// @notice What an asset earned over its life, its reputation, and how much was withdrawn.
-    /// @dev One slot.
+    /// @notice What an asset earned over its life and in how many jobs, its reputation, and how much
+    /// was withdrawn. Sums are modulo 2^96: what is not withdrawn yet is below that always.
     struct Credit {
-        uint112 earned;
-        uint112 withdrawn;
-        uint32 jobs;
+        uint96 earned;
+        uint96 withdrawn;
+        uint16 jobs;
+    }
+
+    /// @notice A settlement that outgrew one transaction: the digest of all shares, the price, the
+    /// first position not credited yet, and the sum of the shares before it.
+    struct Tail {
+        bytes32 shares;
+        uint96 price;
+        uint16 next;
+        uint64 running;
     }
 
     /// @notice A job's shares sum to exactly this.
-    uint256 public constant WHOLE = 1e9;
+    uint256 public constant WHOLE = PriceRule.WHOLE;
 
-    Catalog public immutable catalog;
-    Rounds public immutable rounds;
+    /// @notice How many positions a settlement credits at once; the others follow by `pay`.
+    uint256 public constant CHUNK = 512;
+
     IERC20 public immutable token;
 
-    /// @notice Fees and refunds that an account may withdraw.
+    /// @notice Fees that a provider's account may withdraw.
     mapping(address account => uint256) public owed;
 
-    mapping(bytes32 round => Job) private _jobs;
-    mapping(uint256 asset => Credit) private _credits;
+    mapping(uint256 asset => uint96) private _withdrawn;
+    mapping(bytes32 round => Tail) private _tails;
 
-    event JobFunded(bytes32 indexed round, uint112 price, uint96 feeCap);
+    event JobFunded(bytes32 indexed round, uint96 price, uint96 feeCap);
     event JobSettled(bytes32 indexed round, uint96 fee, uint32[] shares, string result, string report);
-    event JobRefunded(bytes32 indexed round, uint256 amount);
-    event Withdrawn(address indexed account, uint256 amount);
+    event JobPaid(bytes32 indexed round, uint256 next);
+    event JobRefunded(bytes32 indexed round, address indexed to, uint256 amount);
+    event ChangeReturned(bytes32 indexed round, address indexed to, uint256 amount);
+    event Withdrawn(address indexed account, address indexed to, uint256 amount);
 
-    error NotConsumer(address account);
     error NotProvider(address account);
     error NotOwner(uint256 asset, address account);
     error NotPriced(bytes32 round);
@@ -68,39 +69,34 @@ contract Jobs {
     error FeeAboveCap(uint96 fee, uint96 feeCap);
     error BadShares(uint256 sum, uint256 count);
     error ShareOfExcluded(uint256 asset);
+    error NothingToPay(bytes32 round);
     error TokenShortfall(uint256 expected, uint256 received);
+    error EscrowFull(uint256 held);
+    error BadReceiver(address account);
+    error NothingToReturn(bytes32 round);
     error NothingToWithdraw(address account);
 
-    constructor(Catalog catalog_, Rounds rounds_, IERC20 token_) {
-        catalog = catalog_;
-        rounds = rounds_;
+    constructor(IERC20 token_) {
         token = token_;
     }
 
-    /// @notice As the consumer of a priced round: pay its price and the fee cap into escrow.
+    /// @notice As the consumer of a round that is priced, or can be closed: pay its price and the
+    /// fee cap into escrow.
     function fund(Terms calldata terms) external {
-        require(msg.sender == terms.consumer, NotConsumer(msg.sender));
-        require(block.timestamp <= terms.fundBy, FundingOver(terms.fundBy));
-        bytes32 round = rounds.idOf(terms);
-        require(_jobs[round].state == State.None, JobExists(round));
-        (uint8[] memory choices, Rounds.Round memory outcome) = _priced(round, terms);
-        // Consent ends where the owner retired the asset, even after the vote; the model's too.
-        require(catalog.assetOf(terms.model).state == Catalog.State.Described, AssetUnavailable(terms.model));
-        require(catalog.ownerOf(terms.model) == terms.consumer, NotConsumer(terms.consumer));
-        Catalog.Asset[] memory list = catalog.assetsOf(terms.assets);
-        for (uint256 i = 0; i < list.length; ++i) {
-            require(
-                !_included(choices[i], outcome.step) || list[i].state == Catalog.State.Described,
-                AssetUnavailable(terms.assets[i])
-            );
-        }
-        uint112 price = (uint256(outcome.unitPrice) * outcome.samples).toUint112();
-        _jobs[round] = Job(State.Funded, terms.settleBy, price, terms.feeCap);
-        emit JobFunded(round, price, terms.feeCap);
-        _draw(uint256(price) + terms.feeCap);
+        _fund(terms);
     }
 
-    /// @notice As the job's provider: deliver, split the price and take the fee.
+    /// @notice Fund with an allowance that the consumer signed (ERC-2612), at most `value`.
+    function fundWithPermit(Terms calldata terms, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
+        external
+    {
+        // Whoever saw the signature may have used it already: what counts is the allowance.
+        try IERC20Permit(address(token)).permit(msg.sender, address(this), value, deadline, v, r, s) {} catch {}
+        _fund(terms);
+    }
+
+    /// @notice As the job's provider: deliver, split the price and take the fee. Of a dataset
+    /// above CHUNK the first assets are credited; the split is fixed, and anybody may go on by `pay`.
     /// @param shares one per asset of the terms, 0 for those not in the dataset, summing to WHOLE;
     /// empty for a test job, whose price is split equally
     /// @param fee in token units, at most the cap; the rest goes back to the consumer
@@ -113,120 +109,216 @@ contract Jobs {
         string calldata result,
         string calldata report
     ) external {
-        bytes32 round = rounds.idOf(terms);
-        Job storage job = _jobs[round];
-        require(job.state == State.Funded, NotFunded(round));
+        bytes32 round = idOf(terms);
+        uint256 word = _funded(round);
         require(catalog.providerOf(terms.provider).account == msg.sender, NotProvider(msg.sender));
-        uint96 feeCap = job.feeCap;
-        require(fee <= feeCap, FeeAboveCap(fee, feeCap));
-        job.state = State.Settled;
-        uint32[] memory split = _credit(round, terms, shares, job.price);
+        require(fee <= terms.feeCap, FeeAboveCap(fee, terms.feeCap));
+        _rounds[round][0] = word.settled(uint256(State.Settled), terms.feeCap - fee);
+        (uint32[] memory split, bool[] memory members) = _split(round, terms, shares);
         if (fee != 0) owed[msg.sender] += fee;
-        if (fee != feeCap) owed[terms.consumer] += feeCap - fee;
         emit JobSettled(round, fee, split, result, report);
+        uint256 count = split.length;
+        Tail memory tail = Tail(0, uint96(_price(word)), 0, 0);
+        if (count <= CHUNK) {
+            _credit(terms, split, members, tail, count);
+            require(tail.running == WHOLE, BadShares(tail.running, count));
+        } else {
+            // What cannot be credited at once is checked at once: nothing may go wrong afterwards.
+            _checkShares(terms, split, members);
+            tail.shares = keccak256(abi.encode(split));
+            _credit(terms, split, members, tail, CHUNK);
+            _tails[round] = tail;
+            emit JobPaid(round, CHUNK);
+        }
     }
 
-    /// @notice As anybody, when a job is not settled in time: its money is the consumer's again.
-    function refund(Terms calldata terms) external {
-        bytes32 round = rounds.idOf(terms);
-        Job storage job = _jobs[round];
-        require(job.state == State.Funded, NotFunded(round));
-        require(block.timestamp > job.settleBy, NotYetRefundable(job.settleBy));
-        job.state = State.Refunded;
-        uint256 amount = uint256(job.price) + job.feeCap;
-        owed[terms.consumer] += amount;
-        emit JobRefunded(round, amount);
+    /// @notice As anybody: credit up to `count` more positions of a settled job, by the shares it
+    /// was settled with.
+    function pay(Terms calldata terms, uint32[] calldata shares, uint256 count) external {
+        bytes32 round = idOf(terms);
+        Tail memory tail = _tails[round];
+        require(tail.next != 0 && count != 0, NothingToPay(round));
+        (uint32[] memory split, bool[] memory members) = _split(round, terms, shares);
+        require(keccak256(abi.encode(split)) == tail.shares, BadShares(0, split.length));
+        uint256 end = split.length - tail.next < count ? split.length : tail.next + count;
+        _credit(terms, split, members, tail, end);
+        if (end == split.length) delete _tails[round];
+        else _tails[round] = tail;
+        emit JobPaid(round, end);
     }
 
-    /// @notice Take out fees, refunds and the rewards of `assets`, all of which you must own.
-    function withdraw(uint256[] calldata assets) external returns (uint256 amount) {
+    /// @notice Give the consumer back what a job did not use: the rest of the fee cap once it is
+    /// settled; everything when it was not settled in time, or its provider gives it up.
+    /// @param to who receives it: the consumer, unless the consumer itself names another
+    function refund(Terms calldata terms, address to) external {
+        require(to == terms.consumer || msg.sender == terms.consumer, NotConsumer(msg.sender));
+        require(to != address(this), BadReceiver(to));
+        bytes32 round = idOf(terms);
+        uint256 word = _rounds[round][0];
+        uint256 amount;
+        if (word.stateOf() == uint256(State.Settled)) {
+            amount = word.change();
+            require(amount != 0, NothingToReturn(round));
+            _rounds[round][0] = word.settled(uint256(State.Settled), 0);
+            emit ChangeReturned(round, to, amount);
+        } else {
+            _funded(round);
+            require(
+                block.timestamp > terms.settleBy || catalog.providerOf(terms.provider).account == msg.sender,
+                NotYetRefundable(terms.settleBy)
+            );
+            amount = _price(word) + terms.feeCap;
+            _rounds[round][0] = word.settled(uint256(State.Refunded), 0);
+            emit JobRefunded(round, to, amount);
+        }
+        token.safeTransfer(to, amount);
+    }
+
+    /// @notice Take out your fees and the rewards of `assets`, all of which you must own.
+    /// @param to who receives them: an account that the token does not pay may name another
+    function withdraw(uint256[] calldata assets, address to) external returns (uint256 amount) {
+        // What this contract pays itself nobody could ever take out.
+        require(to != address(this), BadReceiver(to));
         amount = owed[msg.sender];
         if (amount != 0) owed[msg.sender] = 0;
         for (uint256 i = 0; i < assets.length; ++i) {
-            require(catalog.ownerOf(assets[i]) == msg.sender, NotOwner(assets[i], msg.sender));
-            Credit storage credit = _credits[assets[i]];
-            uint112 earned = credit.earned;
-            amount += earned - credit.withdrawn;
-            credit.withdrawn = earned;
+            uint256 asset = assets[i];
+            require(catalog.ownerOf(asset) == msg.sender, NotOwner(asset, msg.sender));
+            uint96 earned = catalog.assetOf(asset).earned;
+            unchecked {
+                amount += uint96(earned - _withdrawn[asset]);
+            }
+            _withdrawn[asset] = earned;
         }
         require(amount != 0, NothingToWithdraw(msg.sender));
-        emit Withdrawn(msg.sender, amount);
-        token.safeTransfer(msg.sender, amount);
-    }
-
-    /// @notice Return a job.
-    function jobOf(bytes32 round) external view returns (Job memory) {
-        return _jobs[round];
+        emit Withdrawn(msg.sender, to, amount);
+        token.safeTransfer(to, amount);
     }
 
     /// @notice Return what an asset earned.
     function creditOf(uint256 asset) external view returns (Credit memory) {
-        return _credits[asset];
+        Catalog.Asset memory known = catalog.assetOf(asset);
+        return Credit(known.earned, _withdrawn[asset], known.jobs);
     }
 
-    /// @dev Each reward is the difference of two rounded-down running sums, so that they sum to
-    /// the price exactly, in one pass.
-    function _credit(bytes32 round, Terms calldata terms, uint32[] calldata shares, uint256 price)
-        private
-        returns (uint32[] memory split)
-    {
-        (uint8[] memory choices, Rounds.Round memory outcome) = _priced(round, terms);
-        split = terms.task == Task.Test ? _equal(choices, outcome.step) : shares;
-        require(split.length == choices.length, BadShares(0, split.length));
-        require(terms.task != Task.Test || shares.length == 0, BadShares(0, shares.length));
-        uint256 running;
-        uint256 paid;
-        for (uint256 i = 0; i < split.length; ++i) {
-            if (!_included(choices[i], outcome.step)) {
-                require(split[i] == 0, ShareOfExcluded(terms.assets[i]));
-                continue;
-            }
-            running += split[i];
-            uint256 upTo = (price * running) / WHOLE;
-            Credit storage credit = _credits[terms.assets[i]];
-            credit.earned += (upTo - paid).toUint112();
-            ++credit.jobs;
-            paid = upTo;
-        }
-        require(running == WHOLE, BadShares(running, split.length));
+    /// @notice Return which of the assets of a priced round's terms are in its dataset.
+    function membersOf(Terms calldata terms) external view returns (bool[] memory) {
+        bytes32 round = idOf(terms);
+        uint256 state = _rounds[round][0].stateOf();
+        require(state > uint256(State.Open) && state != uint256(State.Unpriced), NotPriced(round));
+        return _rounds[round].members(terms.assets.length);
     }
 
-    function _equal(uint8[] memory choices, uint8 step) private pure returns (uint32[] memory split) {
-        split = new uint32[](choices.length);
-        uint256 count;
-        for (uint256 i = 0; i < choices.length; ++i) {
-            if (_included(choices[i], step)) ++count;
-        }
-        uint256 odd = WHOLE % count;
-        for (uint256 i = 0; i < choices.length; ++i) {
-            if (!_included(choices[i], step)) continue;
-            split[i] = uint32(WHOLE / count);
-            if (odd != 0) {
-                ++split[i];
-                --odd;
-            }
+    /// @notice Return how far a settlement that outgrew one transaction has come; zeros where none did.
+    function tailOf(bytes32 round) external view returns (Tail memory) {
+        return _tails[round];
+    }
+
+    function _fund(Terms calldata terms) private {
+        require(msg.sender == terms.consumer, NotConsumer(msg.sender));
+        require(block.timestamp <= terms.fundBy, FundingOver(terms.fundBy));
+        bytes32 round = idOf(terms);
+        require(_rounds[round][0].stateOf() < uint256(State.Funded), JobExists(round));
+        // Consent ends where the owner retired the asset, even after the vote; the model's too.
+        _checkModel(terms);
+        if (_rounds[round][0].stateOf() == uint256(State.Open)) _close(round, terms);
+        else _stillOffered(round, terms);
+        uint256 word = _rounds[round][0];
+        require(word.stateOf() == uint256(State.Priced), NotPriced(round));
+        _rounds[round][0] = word.inState(uint256(State.Funded));
+        uint96 price = _price(word).toUint96();
+        emit JobFunded(round, price, terms.feeCap);
+        _draw(uint256(price) + terms.feeCap);
+    }
+
+    function _stillOffered(bytes32 round, Terms calldata terms) private view {
+        (uint32[] memory samples,) = catalog.electorate(terms.assets, terms.provider);
+        bool[] memory members = _rounds[round].members(samples.length);
+        for (uint256 i = 0; i < samples.length; ++i) {
+            require(!members[i] || samples[i] != 0, AssetUnavailable(terms.assets[i]));
         }
     }
 
-    function _priced(bytes32 round, Terms calldata terms)
+    function _funded(bytes32 round) private view returns (uint256 word) {
+        word = _rounds[round][0];
+        require(word.stateOf() == uint256(State.Funded), NotFunded(round));
+    }
+
+    /// @dev The shares by position, a test job's made here.
+    function _split(bytes32 round, Terms calldata terms, uint32[] calldata shares)
         private
         view
-        returns (uint8[] memory choices, Rounds.Round memory outcome)
+        returns (uint32[] memory split, bool[] memory members)
     {
-        outcome = rounds.roundOf(round);
-        require(outcome.state == Rounds.State.Priced, NotPriced(round));
-        choices = rounds.choicesOf(round, terms.assets.length);
+        members = _rounds[round].members(terms.assets.length);
+        if (terms.task == Task.Test) {
+            require(shares.length == 0, BadShares(0, shares.length));
+            return (PriceRule.equal(members), members);
+        }
+        require(shares.length == members.length, BadShares(0, shares.length));
+        return (shares, members);
     }
 
-    function _included(uint8 choice, uint8 step) private pure returns (bool) {
-        return choice != 0 && choice <= step;
+    function _checkShares(Terms calldata terms, uint32[] memory split, bool[] memory members) private pure {
+        uint256 sum;
+        for (uint256 i = 0; i < split.length; ++i) {
+            require(members[i] || split[i] == 0, ShareOfExcluded(terms.assets[i]));
+            sum += split[i];
+        }
+        require(sum == WHOLE, BadShares(sum, split.length));
     }
 
-    /// @dev A token that keeps a part of what it moves would leave the escrow short: refused.
+    /// @dev Credit the members from `tail.next` to before `end`, and move the tail there.
+    function _credit(
+        Terms calldata terms,
+        uint32[] memory split,
+        bool[] memory members,
+        Tail memory tail,
+        uint256 end
+    ) private {
+        uint256[] calldata dataset = terms.assets;
+        uint256[] memory assets = new uint256[](end - tail.next);
+        uint256[] memory rewards = new uint256[](end - tail.next);
+        uint256 count;
+        uint256 running = tail.running;
+        uint256 price = tail.price;
+        uint256 paid = PriceRule.upTo(price, running);
+        for (uint256 i = tail.next; i < end; ++i) {
+            uint256 share = split[i];
+            if (!members[i]) {
+                require(share == 0, ShareOfExcluded(dataset[i]));
+                continue;
+            }
+            // Sums of at most MAX_ASSETS shares of 32 bits; running sums only grow.
+            unchecked {
+                running += share;
+                uint256 upTo = PriceRule.upTo(price, running);
+                assets[count] = dataset[i];
+                rewards[count] = upTo - paid;
+                paid = upTo;
+                ++count;
+            }
+        }
+        assembly ("memory-safe") {
+            mstore(assets, count)
+            mstore(rewards, count)
+        }
+        (tail.next, tail.running) = (uint16(end), uint64(running));
+        catalog.credit(assets, rewards);
+    }
+
+    function _price(uint256 word) private pure returns (uint256) {
+        (uint48 samples, uint80 unitPrice) = word.outcome();
+        return uint256(samples) * unitPrice;
+    }
+
+    /// @dev A token that keeps a part of what it moves would leave the escrow short: refused. So is
+    /// an escrow beyond what a credit can count.
     function _draw(uint256 amount) private {
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), amount);
-        uint256 received = token.balanceOf(address(this)) - before;
-        require(received == amount, TokenShortfall(amount, received));
+        uint256 held = token.balanceOf(address(this));
+        require(held - before == amount, TokenShortfall(amount, held - before));
+        require(held <= type(uint96).max, EscrowFull(held));
     }
 }

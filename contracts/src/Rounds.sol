@@ -1,40 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {Answers} from "./Answers.sol";
 import {Catalog} from "./Catalog.sol";
-import {Task, Terms} from "./Terms.sol";
+import {PriceRule} from "./PriceRule.sol";
+import {NO_RESERVE, REJECT, Terms} from "./Terms.sol";
 
 /// @title Price rounds: owners answer, weighted by samples, and a price is found or not
 /// @notice The electorate and its weights come from the catalog, never from the consumer. An owner
 /// who does not accept the price found is not in the dataset: a majority never overrules an owner.
-contract Rounds is EIP712 {
+/// @dev A round is kept under the hash of its terms, in the layout of `Answers`. `Jobs` goes on
+/// where a round has closed with a price.
+abstract contract Rounds is EIP712 {
+    using Answers for mapping(uint256 word => uint256);
+    using Answers for uint256;
+
     enum State {
         None,
         Open,
         Priced,
-        Unpriced
+        Unpriced,
+        Funded,
+        Settled,
+        Refunded
     }
 
-    /// @dev One slot.
-    struct Round {
-        State state;
-        uint8 step;
-        uint64 samples;
-        uint96 unitPrice;
-    }
-
-    /// @notice An answer signed by `voter`, which anybody may submit.
+    /// @notice A signed answer, which anybody may submit. It is its signer's.
     /// @dev `choice` is 1 + the index of the lowest step accepted, or REJECT. It counts only if
-    /// `nonce` is above that of the ballot it replaces.
+    /// `nonce` is above that of the ballot it replaces; LAST says that nothing will replace it. The
+    /// signature is in the short form of ERC-2098.
     struct Ballot {
         uint16 position;
         uint8 choice;
         uint8 nonce;
         uint40 deadline;
+        bytes32 r;
+        bytes32 vs;
+    }
+
+    /// @notice A round as it stands: while it is priced or funded, the samples of its dataset and the
+    /// price of each; once settled, what the consumer has still to take back.
+    struct Round {
+        State state;
+        uint48 samples;
+        uint80 unitPrice;
+        uint96 change;
+    }
+
+    /// @notice An answer that counts, and who gave it.
+    struct Vote {
+        uint256 asset;
         address voter;
-        bytes signature;
+        uint8 choice;
+    }
+
+    /// @dev A round that takes answers: its id, the domain of its ballots, how many steps its ladder has, the word of answers
+    /// at hand, and the `count` votes recorded so far, laid out at `votes` as the event has them.
+    struct Open {
+        bytes32 id;
+        bytes32 domain;
+        uint256 steps;
+        uint256 index;
+        uint256 word;
+        uint256 count;
+        uint256 votes;
     }
 
     enum Skipped {
@@ -45,40 +78,37 @@ contract Rounds is EIP712 {
         Voter,
         Overruled,
         Nonce,
-        Signature
+        Signature,
+        Final
     }
 
     uint256 public constant BASIS = 10_000;
     uint256 public constant MAX_STEPS = 100;
 
-    /// @notice What one settlement can carry: each asset paid for the first time takes a slot.
-    uint256 public constant MAX_ASSETS = 256;
-    uint8 public constant REJECT = 127;
-    uint8 public constant MAX_NONCE = 255;
+    /// @notice What fits into one transaction of 16,777,216 gas (EIP-7825), whatever it does.
+    uint256 public constant MAX_ASSETS = 2_048;
 
-    /// @notice How far a delegation is followed: longer chains, and cycles, end without a vote.
-    uint256 public constant MAX_DELEGATIONS = 4;
+    /// @notice The nonce of an owner's last word, after which it answers no more.
+    uint8 public constant LAST = 255;
+
+    /// @dev Fifteen fields and the lengths of two arrays.
+    uint256 private constant TERMS_SIZE = 17 * 32;
+
+    /// @dev Stands for a transaction, which cannot be replayed and needs no number: no delegate or
+    /// seller can use up the numbers of an owner.
+    uint8 private constant BY_TRANSACTION = 0;
 
     bytes32 public constant BALLOT_TYPEHASH =
         keccak256("Ballot(bytes32 round,uint256 asset,uint8 choice,uint8 nonce,uint40 deadline)");
 
-    // An answer takes 16 bits, 16 answers a slot: choice (7 bits), whether the owner itself gave
-    // it (1 bit), nonce (8 bits).
-    uint256 private constant ANSWER_BITS = 16;
-    uint256 private constant ANSWERS_PER_WORD = 16;
-    uint256 private constant CHOICE_MASK = 0x7f;
-    uint256 private constant OWN_FLAG = 0x80;
-    uint256 private constant NONCE_SHIFT = 8;
-
     Catalog public immutable catalog;
 
-    mapping(bytes32 round => Round) private _rounds;
-    mapping(bytes32 round => mapping(uint256 word => uint256)) private _answers;
+    mapping(bytes32 round => mapping(uint256 word => uint256)) internal _rounds;
 
     event RoundOpened(bytes32 indexed round, address indexed consumer, uint256 indexed model, Terms terms);
-    event Voted(bytes32 indexed round, uint256 indexed asset, address indexed voter, uint8 choice);
+    event Voted(bytes32 indexed round, Vote[] votes);
     event BallotSkipped(bytes32 indexed round, uint256 indexed index, Skipped reason);
-    event RoundClosed(bytes32 indexed round, State state, uint8 step, uint96 unitPrice, uint64 samples);
+    event RoundClosed(bytes32 indexed round, State state, uint80 unitPrice, uint48 samples, bytes choices);
 
     error NotConsumer(address account);
     error UnknownRound(bytes32 round);
@@ -86,15 +116,16 @@ contract Rounds is EIP712 {
     error RoundNotOpen(bytes32 round);
     error VotingOver(uint40 voteBy);
     error VotingNotOver(uint40 voteBy);
+    error BadEncoding();
     error BadLadder(uint256 index);
     error BadDataset(uint256 index);
     error BadThreshold(uint16 quorum, uint16 threshold);
     error BadDeadlines(uint40 voteBy, uint40 fundBy, uint40 settleBy);
-    error AssetNotOffered(uint256 asset);
+    error ModelUnavailable(uint256 model);
     error BallotRefused(Skipped reason);
 
-    constructor(Catalog catalog_) EIP712("ViSDM Rounds", "1") {
-        catalog = catalog_;
+    constructor() EIP712("ViSDM", "1") {
+        catalog = new Catalog();
     }
 
     /// @notice As the consumer: ask the owners of a dataset for their price.
@@ -103,63 +134,106 @@ contract Rounds is EIP712 {
         require(msg.sender == terms.consumer, NotConsumer(msg.sender));
         _check(terms);
         round = idOf(terms);
-        require(_rounds[round].state == State.None, RoundExists(round));
-        _rounds[round].state = State.Open;
+        require(_rounds[round][0] == 0, RoundExists(round));
+        _rounds[round][0] = uint256(State.Open);
         emit RoundOpened(round, terms.consumer, terms.model, terms);
     }
 
     /// @notice As owner of the assets at `positions`, or as their delegate: answer. May be repeated
-    /// until the deadline. An owner's own answer stands above its delegate's, which is then skipped.
-    function vote(Terms calldata terms, uint16[] calldata positions, uint8 choice) external {
-        bytes32 round = _votable(terms);
+    /// until the vote is over. An owner's own answer stands above its delegate's. A position that
+    /// does not count is skipped; the call is refused when none does.
+    /// @param last whether this is an owner's last word, which lets a round close early
+    function vote(Terms calldata terms, uint16[] calldata positions, uint8 choice, bool last) external {
+        Open memory round = _votable(terms, positions.length);
+        uint256[] calldata dataset = terms.assets;
+        uint256[] memory assets = new uint256[](positions.length);
         for (uint256 i = 0; i < positions.length; ++i) {
-            Skipped reason = _record(round, terms, positions[i], choice, 0, msg.sender);
-            // An owner who answers first must not undo its delegate's votes for others.
-            if (reason == Skipped.Overruled) emit BallotSkipped(round, i, reason);
-            else require(reason == Skipped.No, BallotRefused(reason));
+            assets[i] = _assetAt(dataset, positions[i]);
         }
+        address[] memory owners = catalog.ownersOf(assets);
+        Skipped first;
+        for (uint256 i = 0; i < positions.length; ++i) {
+            uint256 nonce = last ? LAST : BY_TRANSACTION;
+            Skipped reason = _admit(round, assets[i], owners[i], positions[i], choice, nonce, msg.sender);
+            if (reason == Skipped.No) continue;
+            if (first == Skipped.No) first = reason;
+            emit BallotSkipped(round.id, i, reason);
+        }
+        require(round.count != 0 || first == Skipped.No, BallotRefused(first));
+        _keep(round);
     }
 
     /// @notice Submit ballots that others signed. One that does not count is skipped and said so.
     function submit(Terms calldata terms, Ballot[] calldata ballots) external {
-        bytes32 round = _votable(terms);
+        Open memory round = _votable(terms, ballots.length);
+        uint256[] calldata dataset = terms.assets;
+        uint256[] memory assets = new uint256[](ballots.length);
         for (uint256 i = 0; i < ballots.length; ++i) {
-            Skipped reason = _submit(round, terms, ballots[i]);
-            if (reason != Skipped.No) emit BallotSkipped(round, i, reason);
+            assets[i] = _assetAt(dataset, ballots[i].position);
         }
+        address[] memory owners = catalog.ownersOf(assets);
+        for (uint256 i = 0; i < ballots.length; ++i) {
+            Skipped reason = _submit(round, assets[i], owners[i], ballots[i]);
+            if (reason != Skipped.No) emit BallotSkipped(round.id, i, reason);
+        }
+        _keep(round);
     }
 
-    /// @notice As anybody, once the vote is over: find the price, the lowest step that `threshold`
-    /// of the weight accepts which named one. A reserve answers for the silent.
+    /// @notice Submit a ballot of a contract, which says itself whether it is (ERC-1271), as a Safe does.
+    /// @param signature what the contract takes for one; `r` and `vs` of the ballot are not read
+    function submitFor(address voter, Terms calldata terms, Ballot calldata ballot, bytes calldata signature)
+        external
+    {
+        Open memory round = _votable(terms, 1);
+        uint256[] memory assets = new uint256[](1);
+        assets[0] = _assetAt(terms.assets, ballot.position);
+        require(block.timestamp <= ballot.deadline, BallotRefused(Skipped.Expired));
+        require(ballot.nonce != BY_TRANSACTION, BallotRefused(Skipped.Nonce));
+        bytes32 digest = ballotDigest(round.id, assets[0], ballot.choice, ballot.nonce, ballot.deadline);
+        require(
+            SignatureChecker.isValidERC1271SignatureNowCalldata(voter, digest, signature),
+            BallotRefused(Skipped.Signature)
+        );
+        address owner = catalog.ownersOf(assets)[0];
+        Skipped reason = _admit(round, assets[0], owner, ballot.position, ballot.choice, ballot.nonce, voter);
+        require(reason == Skipped.No, BallotRefused(reason));
+        _keep(round);
+    }
+
+    /// @notice As anybody, once the vote is over, or every owner has said its last word: find the
+    /// price, the lowest step that `threshold` of the weight accepts which named one. A reserve
+    /// answers for the silent.
     function close(Terms calldata terms) external {
-        bytes32 round = idOf(terms);
-        _onlyOpen(round);
-        require(block.timestamp > terms.voteBy, VotingNotOver(terms.voteBy));
-        Round memory result = _tally(round, terms);
-        _rounds[round] = result;
-        emit RoundClosed(round, result.state, result.step, result.unitPrice, result.samples);
+        _close(idOf(terms), terms);
     }
 
-    /// @notice Return a round's state, and once priced its step, price and samples.
-    function roundOf(bytes32 round) external view returns (Round memory) {
-        return _rounds[round];
+    /// @notice Return a round as it stands.
+    function roundOf(bytes32 round) external view returns (Round memory found) {
+        uint256 word = _rounds[round][0];
+        found.state = State(word.stateOf());
+        if (found.state == State.Priced || found.state == State.Funded) {
+            (found.samples, found.unitPrice) = word.outcome();
+        }
+        if (found.state == State.Settled) found.change = word.change();
     }
 
-    /// @notice Return the choice at each of `count` positions; after closing, the final ones.
+    /// @notice Return the choice at each of `count` positions of an open round. `RoundClosed` has
+    /// the final ones.
     function choicesOf(bytes32 round, uint256 count) external view returns (uint8[] memory choices) {
+        _onlyOpen(round);
         choices = new uint8[](count);
-        uint256 word;
         for (uint256 i = 0; i < count; ++i) {
-            if (i % ANSWERS_PER_WORD == 0) word = _answers[round][i / ANSWERS_PER_WORD];
-            choices[i] = uint8((word >> (ANSWER_BITS * (i % ANSWERS_PER_WORD))) & CHOICE_MASK);
+            choices[i] = uint8(_rounds[round].answerAt(i) & Answers.CHOICE_MASK);
         }
     }
 
     /// @notice Return the answer at a position of an open round, whether the owner itself gave it,
     /// and its nonce: the next ballot of the same kind must have one above it.
     function answerOf(bytes32 round, uint256 position) external view returns (uint8 choice, bool own, uint8 nonce) {
-        uint256 answer = _answer(round, position);
-        return (uint8(answer & CHOICE_MASK), answer & OWN_FLAG != 0, uint8(answer >> NONCE_SHIFT));
+        _onlyOpen(round);
+        uint256 answer = _rounds[round].answerAt(position);
+        choice = uint8(answer & Answers.CHOICE_MASK);
+        return (choice, answer & Answers.OWN_FLAG != 0, uint8(answer >> Answers.NONCE_SHIFT));
     }
 
     /// @notice Return the digest that a voter signs for a ballot.
@@ -168,18 +242,94 @@ contract Rounds is EIP712 {
         view
         returns (bytes32)
     {
-        return _hashTypedDataV4(keccak256(abi.encode(BALLOT_TYPEHASH, round, asset, choice, nonce, deadline)));
+        return _digest(_domainSeparatorV4(), round, asset, choice, nonce, deadline);
     }
 
     /// @notice Return a round's id: these terms, on this chain, in this contract.
-    function idOf(Terms calldata terms) public view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, address(this), terms));
+    /// @dev The hash of `abi.encode(block.chainid, address(this), terms)`, of the calldata as it
+    /// came: to encode it anew costs ten times as much. So it must be laid out as every encoder does.
+    function idOf(Terms calldata terms) public view returns (bytes32 round) {
+        uint256[] calldata assets = terms.assets;
+        uint80[] calldata ladder = terms.ladder;
+        uint256 size = TERMS_SIZE + 32 * (assets.length + ladder.length);
+        bool plain;
+        assembly ("memory-safe") {
+            let assetsAt := add(terms, 0x200)
+            let ladderAt := add(add(assetsAt, 0x20), mul(assets.length, 0x20))
+            plain := and(eq(assets.offset, assetsAt), eq(ladder.offset, ladderAt))
+            let free := mload(0x40)
+            mstore(free, chainid())
+            mstore(add(free, 0x20), address())
+            mstore(add(free, 0x40), 0x60)
+            calldatacopy(add(free, 0x60), terms, size)
+            round := keccak256(free, add(size, 0x60))
+        }
+        require(plain, BadEncoding());
+    }
+
+    /// @dev Find the price and keep it, with who is in the dataset.
+    function _close(bytes32 round, Terms calldata terms) internal returns (State) {
+        _onlyOpen(round);
+        uint256[] memory weights = new uint256[](terms.ladder.length + 1);
+        (bytes memory choices, bool quorate, bool complete) = _count(round, terms, weights);
+        require(complete || block.timestamp > terms.voteBy, VotingNotOver(terms.voteBy));
+        (uint256 step, uint256 accepted) = PriceRule.lowestStep(weights, terms.threshold);
+        if (!quorate || step == 0 || accepted < terms.minSamples) {
+            _rounds[round][0] = uint256(State.Unpriced);
+            emit RoundClosed(round, State.Unpriced, 0, 0, choices);
+            return State.Unpriced;
+        }
+        uint80 unitPrice = terms.ladder[step - 1];
+        _rounds[round].conclude(uint256(State.Priced), accepted, unitPrice, choices, step);
+        // At most MAX_ASSETS times 2^32 samples.
+        emit RoundClosed(round, State.Priced, unitPrice, uint48(accepted), choices);
+        return State.Priced;
+    }
+
+    /// @dev Read the answers, a reserve's where there is none, and clear them. Who is not on the
+    /// market any more is not in the electorate. `weights` is filled by step; `complete` says that
+    /// every owner has said its last word.
+    function _count(bytes32 round, Terms calldata terms, uint256[] memory weights)
+        private
+        returns (bytes memory choices, bool quorate, bool complete)
+    {
+        (uint32[] memory samples, uint80[] memory reserves) = catalog.electorate(terms.assets, terms.provider);
+        choices = new bytes(samples.length);
+        complete = true;
+        uint256 word = _rounds[round][0];
+        uint256 electorate;
+        uint256 answered;
+        for (uint256 i = 0; i < samples.length; ++i) {
+            uint256 index = Answers.wordOf(i);
+            if (index != 0 && (i == 0 || Answers.wordOf(i - 1) != index)) {
+                word = _rounds[round][index];
+                if (word != 0) _rounds[round][index] = 0;
+            }
+            uint256 weight = samples[i];
+            if (weight == 0) continue;
+            uint256 answer = word.pick(Answers.shiftOf(i));
+            complete = complete && answer.isFinal();
+            uint256 choice = answer & Answers.CHOICE_MASK;
+            if (choice == 0) choice = _reserveChoice(reserves[i], terms.ladder);
+            electorate += weight;
+            if (choice == 0) continue;
+            answered += weight;
+            if (choice != REJECT) weights[choice] += weight;
+            choices[i] = bytes1(uint8(choice));
+        }
+        quorate = PriceRule.isQuorate(answered, electorate, terms.quorum);
+        complete = complete && electorate != 0;
+    }
+
+    function _reserveChoice(uint80 reserve, uint80[] calldata ladder) private pure returns (uint256) {
+        // Who set no reserve said nothing, however high a ladder reaches.
+        return reserve == NO_RESERVE ? 0 : PriceRule.stepFor(reserve, ladder);
     }
 
     function _check(Terms calldata terms) private view {
         uint256 steps = terms.ladder.length;
         require(steps != 0 && steps <= MAX_STEPS, BadLadder(steps));
-        uint96 below = 0;
+        uint80 below = 0;
         for (uint256 i = 0; i < steps; ++i) {
             require(terms.ladder[i] > below, BadLadder(i));
             below = terms.ladder[i];
@@ -192,145 +342,152 @@ contract Rounds is EIP712 {
             block.timestamp <= terms.voteBy && terms.voteBy < terms.fundBy && terms.fundBy < terms.settleBy,
             BadDeadlines(terms.voteBy, terms.fundBy, terms.settleBy)
         );
-        Catalog.Asset memory model = catalog.assetOf(terms.model);
-        require(_offered(model, Catalog.Kind.Model, terms.provider), AssetNotOffered(terms.model));
-        require(catalog.ownerOf(terms.model) == terms.consumer, NotConsumer(terms.consumer));
         uint256 count = terms.assets.length;
         require(count != 0 && count <= MAX_ASSETS, BadDataset(count));
-        Catalog.Asset[] memory list = catalog.assetsOf(terms.assets);
+        // Whether they are on offer shows when their votes are counted; one that is not has no weight.
         uint256 previous = 0;
         for (uint256 i = 0; i < count; ++i) {
-            uint256 asset = terms.assets[i];
-            require(asset > previous, BadDataset(i));
-            require(_offered(list[i], Catalog.Kind.Data, terms.provider), AssetNotOffered(asset));
-            previous = asset;
+            require(terms.assets[i] > previous, BadDataset(i));
+            previous = terms.assets[i];
         }
+        _checkModel(terms);
     }
 
-    function _offered(Catalog.Asset memory asset, Catalog.Kind kind, uint32 provider) private pure returns (bool) {
-        return asset.kind == kind && asset.state == Catalog.State.Described && asset.provider == provider;
+    /// @dev The model is the consumer's, and its provider described what it would compute.
+    function _checkModel(Terms calldata terms) internal view {
+        (bool described, address owner) = catalog.modelOf(terms.model, terms.provider);
+        require(described, ModelUnavailable(terms.model));
+        require(owner == terms.consumer, NotConsumer(terms.consumer));
     }
 
-    function _votable(Terms calldata terms) private view returns (bytes32 round) {
-        round = idOf(terms);
-        _onlyOpen(round);
+    function _votable(Terms calldata terms, uint256 votes) private view returns (Open memory) {
+        bytes32 id = idOf(terms);
+        uint256 word = _onlyOpen(id);
         require(block.timestamp <= terms.voteBy, VotingOver(terms.voteBy));
-    }
-
-    function _onlyOpen(bytes32 round) private view {
-        State state = _rounds[round].state;
-        require(state != State.None, UnknownRound(round));
-        require(state == State.Open, RoundNotOpen(round));
-    }
-
-    function _submit(bytes32 round, Terms calldata terms, Ballot calldata ballot) private returns (Skipped) {
-        if (ballot.position >= terms.assets.length) return Skipped.Position;
-        if (block.timestamp > ballot.deadline) return Skipped.Expired;
-        if (ballot.nonce == 0) return Skipped.Nonce;
-        bytes32 digest =
-            ballotDigest(round, terms.assets[ballot.position], ballot.choice, ballot.nonce, ballot.deadline);
-        if (!SignatureChecker.isValidSignatureNowCalldata(ballot.voter, digest, ballot.signature)) {
-            return Skipped.Signature;
+        uint256 spot;
+        assembly ("memory-safe") {
+            spot := mload(0x40)
+            mstore(0x40, add(spot, add(0x40, mul(votes, 0x60))))
         }
-        return _record(round, terms, ballot.position, ballot.choice, ballot.nonce, ballot.voter);
+        return Open(id, _domainSeparatorV4(), terms.ladder.length, 0, word, 0, spot);
     }
 
-    /// @dev Nonce 0 stands for a transaction, which cannot be replayed and is never too late: no
-    /// delegate or seller can use up the numbers of an owner.
-    function _record(
+    function _onlyOpen(bytes32 round) private view returns (uint256 word) {
+        word = _rounds[round][0];
+        uint256 state = word.stateOf();
+        require(state != uint256(State.None), UnknownRound(round));
+        require(state == uint256(State.Open), RoundNotOpen(round));
+    }
+
+    /// @dev An asset of the dataset; 0, which nobody owns, for a position that is none.
+    function _assetAt(uint256[] calldata assets, uint256 position) private pure returns (uint256) {
+        return position < assets.length ? assets[position] : 0;
+    }
+
+    /// @dev keccak256(abi.encode(BALLOT_TYPEHASH, ...)), without keeping what is encoded: a batch would
+    /// pay for the memory.
+    function _digest(
+        bytes32 domain,
         bytes32 round,
-        Terms calldata terms,
+        uint256 asset,
+        uint256 choice,
+        uint256 nonce,
+        uint256 deadline
+    ) private pure returns (bytes32) {
+        bytes32 typehash = BALLOT_TYPEHASH;
+        bytes32 hash;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typehash)
+            mstore(add(free, 0x20), round)
+            mstore(add(free, 0x40), asset)
+            mstore(add(free, 0x60), choice)
+            mstore(add(free, 0x80), nonce)
+            mstore(add(free, 0xa0), deadline)
+            hash := keccak256(free, 0xc0)
+        }
+        return MessageHashUtils.toTypedDataHash(domain, hash);
+    }
+
+    function _submit(Open memory round, uint256 asset, address owner, Ballot calldata ballot)
+        private
+        returns (Skipped)
+    {
+        uint256 choice = ballot.choice;
+        uint256 nonce = ballot.nonce;
+        uint256 deadline = ballot.deadline;
+        if (block.timestamp > deadline) return Skipped.Expired;
+        if (nonce == BY_TRANSACTION) return Skipped.Nonce;
+        bytes32 digest = _digest(round.domain, round.id, asset, choice, nonce, deadline);
+        (address signer,,) = ECDSA.tryRecover(digest, ballot.r, ballot.vs);
+        if (signer == address(0)) return Skipped.Signature;
+        return _admit(round, asset, owner, ballot.position, choice, nonce, signer);
+    }
+
+    /// @dev Record an answer, or return why it does not count.
+    function _admit(
+        Open memory round,
+        uint256 asset,
+        address owner,
         uint256 position,
-        uint8 choice,
+        uint256 choice,
         uint256 nonce,
         address voter
     ) private returns (Skipped) {
-        if (position >= terms.assets.length) return Skipped.Position;
-        if (choice == 0 || (choice > terms.ladder.length && choice != REJECT)) return Skipped.Choice;
-        uint256 asset = terms.assets[position];
-        address owner = catalog.ownerOf(asset);
+        if (owner == address(0)) return Skipped.Position;
+        if (choice == 0 || (choice > round.steps && choice != REJECT)) return Skipped.Choice;
         bool own = voter == owner;
-        if (!own && !_votesFor(voter, owner)) return Skipped.Voter;
-        uint256 before = _answer(round, position);
-        bool beforeOwn = before & OWN_FLAG != 0;
+        if (!own && !catalog.speaksFor(voter, owner)) return Skipped.Voter;
+        _turnTo(round, position);
+        uint256 shift = Answers.shiftOf(position);
+        uint256 before = round.word.pick(shift);
+        bool beforeOwn = before & Answers.OWN_FLAG != 0;
         if (beforeOwn && !own) return Skipped.Overruled;
-        uint256 used = beforeOwn == own ? before >> NONCE_SHIFT : 0;
-        if (nonce == 0) {
-            nonce = used < MAX_NONCE ? used + 1 : MAX_NONCE;
-        } else if (nonce <= used) {
-            return Skipped.Nonce;
-        }
-        _write(round, position, uint256(choice) | (own ? OWN_FLAG : 0) | (nonce << NONCE_SHIFT));
-        emit Voted(round, asset, voter, choice);
+        // Only an owner has a last word, and has only one.
+        if (before.isFinal() || (nonce == LAST && !own)) return Skipped.Final;
+        uint256 used = beforeOwn == own ? before >> Answers.NONCE_SHIFT : 0;
+        if (nonce == BY_TRANSACTION) nonce = used < LAST - 1 ? used + 1 : used;
+        else if (nonce <= used) return Skipped.Nonce;
+        uint256 answer = choice | (own ? Answers.OWN_FLAG : 0) | (nonce << Answers.NONCE_SHIFT);
+        round.word = round.word.placed(shift, answer);
+        _note(round, asset, voter, choice);
         return Skipped.No;
     }
 
-    function _votesFor(address voter, address owner) private view returns (bool) {
-        address hop = owner;
-        for (uint256 i = 0; i < MAX_DELEGATIONS; ++i) {
-            hop = catalog.delegateOf(hop);
-            if (hop == voter) return true;
-            if (hop == address(0)) return false;
-        }
-        return false;
+    /// @dev Have the word at hand that holds a position's answer; keep the one before it.
+    function _turnTo(Open memory round, uint256 position) private {
+        uint256 index = Answers.wordOf(position);
+        if (index == round.index) return;
+        _rounds[round.id][round.index] = round.word;
+        (round.index, round.word) = (index, _rounds[round.id][index]);
     }
 
-    function _tally(bytes32 round, Terms calldata terms) private returns (Round memory result) {
-        uint256 steps = terms.ladder.length;
-        uint256[] memory weights = new uint256[](steps + 1);
-        Catalog.Asset[] memory list = catalog.assetsOf(terms.assets);
-        uint256 electorate;
-        uint256 answered;
-        uint256 willing;
-        uint256 word;
-        for (uint256 i = 0; i < list.length; ++i) {
-            uint256 shift = ANSWER_BITS * (i % ANSWERS_PER_WORD);
-            if (shift == 0) word = _answers[round][i / ANSWERS_PER_WORD];
-            uint256 before = (word >> shift) & 0xffff;
-            uint256 choice = 0;
-            if (list[i].state == Catalog.State.Described) {
-                choice = before & CHOICE_MASK;
-                if (choice == 0) choice = _reserveChoice(list[i].reserve, terms.ladder);
-                uint256 weight = list[i].samples;
-                electorate += weight;
-                if (choice != 0) answered += weight;
-                if (choice != 0 && choice <= steps) {
-                    weights[choice] += weight;
-                    willing += weight;
-                }
-            }
-            // The final answers take the place of the ballots: who is in stays readable.
-            word ^= (before ^ choice) << shift;
-            if (shift == ANSWER_BITS * (ANSWERS_PER_WORD - 1) || i + 1 == list.length) {
-                _answers[round][i / ANSWERS_PER_WORD] = word;
-            }
+    /// @dev Add a vote to those that the event will tell.
+    function _note(Open memory round, uint256 asset, address voter, uint256 choice) private pure {
+        uint256 spot;
+        unchecked {
+            spot = round.votes + 0x40 + 0x60 * round.count++;
         }
-        result.state = State.Unpriced;
-        if (willing == 0 || answered * BASIS < terms.quorum * electorate) return result;
-        uint256 accepted;
-        uint256 step;
-        while (accepted == 0 || accepted * BASIS < terms.threshold * willing) {
-            accepted += weights[++step];
+        assembly ("memory-safe") {
+            mstore(spot, asset)
+            mstore(add(spot, 0x20), voter)
+            mstore(add(spot, 0x40), choice)
         }
-        if (accepted < terms.minSamples) return result;
-        return Round(State.Priced, uint8(step), uint64(accepted), terms.ladder[step - 1]);
     }
 
-    function _reserveChoice(uint96 reserve, uint96[] calldata ladder) private pure returns (uint256) {
-        for (uint256 i = 0; i < ladder.length; ++i) {
-            if (ladder[i] >= reserve) return i + 1;
+    /// @dev Keep the word at hand and tell the votes.
+    function _keep(Open memory round) private {
+        uint256 count = round.count;
+        if (count == 0) return;
+        bytes32 id = round.id;
+        _rounds[id][round.index] = round.word;
+        // emit Voted(id, votes): laid out as they came, they need not be copied.
+        uint256 spot = round.votes;
+        bytes32 topic = Voted.selector;
+        assembly ("memory-safe") {
+            mstore(spot, 0x20)
+            mstore(add(spot, 0x20), count)
+            log2(spot, add(0x40, mul(count, 0x60)), topic, id)
         }
-        return 0;
-    }
-
-    function _answer(bytes32 round, uint256 position) private view returns (uint256) {
-        return (_answers[round][position / ANSWERS_PER_WORD] >> (ANSWER_BITS * (position % ANSWERS_PER_WORD))) & 0xffff;
-    }
-
-    function _write(bytes32 round, uint256 position, uint256 answer) private {
-        uint256 index = position / ANSWERS_PER_WORD;
-        uint256 shift = ANSWER_BITS * (position % ANSWERS_PER_WORD);
-        uint256 word = _answers[round][index];
-        _answers[round][index] = (word & ~(uint256(0xffff) << shift)) | (answer << shift);
     }
 }

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+/// @dev The reserve of an owner who sets none: it is never met.
+uint80 constant NO_RESERVE = type(uint80).max;
+
+/// @dev The choice that accepts no step.
+uint8 constant REJECT = 127;
+
 /// @notice What the consumer wants computed.
 enum Task {
     Train,
@@ -15,15 +21,15 @@ enum Task {
 struct Terms {
     address consumer;
     uint256 model;
-    uint32 provider;
+    uint24 provider;
     uint256[] assets;
-    uint96[] ladder;
+    uint80[] ladder;
     Task task;
     bytes32 method;
     uint64 seed;
     uint16 quorum;
     uint16 threshold;
-    uint32 minSamples;
+    uint48 minSamples;
     uint96 feeCap;
     uint40 voteBy;
     uint40 fundBy;

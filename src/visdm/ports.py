@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visdm.domain.assets import Asset, Kind, Provider
+    from visdm.domain.daos import Dao, Proposal, Rule, Seat
     from visdm.domain.jobs import Credit, Job
     from visdm.domain.packages import DataSummary, ModelSummary
     from visdm.domain.rounds import Ballot, Outcome, Terms
@@ -190,7 +191,7 @@ class Sandbox(Protocol):
 
 
 class Chain(Protocol):
-    """The three contracts and the token, seen and acted on by one account.
+    """A market's contracts and its token, seen and acted on by one account.
 
     Reads are what any account may read. Writes return when the transaction is in a block
     and raise `RefusedError` when the contracts refuse it. Accounts are checksummed
@@ -263,7 +264,10 @@ class Chain(Protocol):
         ...
 
     def ballots(self, round_: str) -> Sequence[int]:
-        """Return the choices cast so far, by position; `SILENT` where there is none."""
+        """Return the choices cast so far, by position; `SILENT` where there is none.
+
+        Once the round is closed they are the final ones, a reserve's where nobody answered.
+        """
         ...
 
     def voters(self, round_: str) -> Sequence[str]:
@@ -278,11 +282,19 @@ class Chain(Protocol):
         """As the consumer: open a round; return its id."""
         ...
 
-    def vote(self, round_: str, positions: Sequence[int], choice: int) -> None:
-        """As owner or delegate of the assets at `positions`: answer."""
+    def vote(
+        self, round_: str, positions: Sequence[int], choice: int, *, last: bool = False
+    ) -> None:
+        """As owner or delegate of the assets at `positions`: answer.
+
+        With `last` this is the owner's last word; a round in which all have said theirs can be
+        closed early.
+        """
         ...
 
-    def sign_ballot(self, round_: str, position: int, choice: int, deadline: int) -> Ballot:
+    def sign_ballot(
+        self, round_: str, position: int, choice: int, deadline: int, *, last: bool = False
+    ) -> Ballot:
         """Sign an answer that somebody else may submit. Nothing is written."""
         ...
 
@@ -291,7 +303,7 @@ class Chain(Protocol):
         ...
 
     def close_round(self, round_: str) -> Outcome:
-        """As anybody, after the vote: find the price."""
+        """As anybody, once the vote is over or all have said their last word: find the price."""
         ...
 
     # Jobs
@@ -323,28 +335,74 @@ class Chain(Protocol):
         """Send tokens of this account."""
         ...
 
-    def allow(self, amount: int) -> None:
-        """Let the Jobs contract draw up to `amount` tokens from this account."""
-        ...
+    def fund(self, round_: str, limit: int) -> None:
+        """As the consumer: pay price and fee cap, at most `limit`, into escrow.
 
-    def allowance(self) -> int:
-        """Return what the Jobs contract may still draw from this account."""
-        ...
-
-    def fund(self, round_: str) -> None:
-        """As the consumer of a priced round: pay price and fee cap into escrow."""
+        A round that is still open is closed with it, where it can be closed.
+        """
         ...
 
     def settle(
         self, round_: str, shares: Sequence[int], fee: int, result: str, report: str
     ) -> None:
-        """As the job's provider: deliver and split the price by `shares`, one per position."""
+        """As the job's provider: deliver and split the price by `shares`, one per position.
+
+        Owners are credited here too, in as many transactions as it takes.
+        """
+        ...
+
+    def pay(self, round_: str) -> None:
+        """As anybody: credit the owners of a settled job whom a broken-off `settle` left out."""
         ...
 
     def refund(self, round_: str) -> None:
-        """As anybody, after `settle_by`: give an unsettled job's money back to its consumer."""
+        """Give an unsettled job's money back to its consumer: as its provider at any time, as
+        anybody after `settle_by`.
+        """
         ...
 
-    def withdraw(self) -> int:
-        """Withdraw all that this account can claim; return the amount."""
+    def withdraw(self, to: str = "") -> int:
+        """Withdraw all that this account can claim, to `to` or itself; return the amount."""
+        ...
+
+
+class Daos(Protocol):
+    """The DAOs of a market, seen and acted in by one account.
+
+    Reads are what any account may read. Writes return when the transaction is in a block
+    and raise `RefusedError` when the contract refuses it.
+    """
+
+    def daos(self) -> Sequence[Dao]:
+        """Return the market's DAOs, oldest first: only those whose code is ours."""
+        ...
+
+    def dao(self, address: str) -> Dao:
+        """Return one of them. Raises `UnknownError`."""
+        ...
+
+    def found(self, name: str, rule: Rule, council: Sequence[str]) -> str:
+        """Make a DAO; return its address."""
+        ...
+
+    def proposal(self, dao: str, round_: str) -> Proposal | None:
+        """Return a round's vote in a DAO; None where it was not proposed."""
+        ...
+
+    def seats(self, dao: str, round_: str) -> Sequence[Seat]:
+        """Return the seats that a round has in a DAO, by place, before anybody voted."""
+        ...
+
+    def propose(self, dao: str, round_: str, seat: int) -> None:
+        """As the holder of a seat: put an open round to the vote."""
+        ...
+
+    def vote_seats(self, dao: str, round_: str, seats: Sequence[int], choice: int) -> None:
+        """As the holder of `seats`: name a choice, as in a round."""
+        ...
+
+    def execute(self, dao: str, round_: str, positions: Sequence[int]) -> None:
+        """As anybody, once its vote is over: answer the round as the members decided, for those
+        of them that own assets at `positions`. May be repeated for others.
+        """
         ...

@@ -8,6 +8,7 @@ seed, so they guard play money only.
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from visdm.adapters.blocks import BlockFolder
+from visdm.adapters.evm.daos import EvmDaos
 from visdm.adapters.evm.deploy import deploy, market_of
 from visdm.adapters.evm.embedded import EmbeddedNode
 from visdm.adapters.evm.history import Entry, history
 from visdm.adapters.evm.jobs import EvmChain
+from visdm.adapters.evm.remote import RemoteNode
 from visdm.adapters.evm.session import Ledger
 from visdm.adapters.machine import MachineClock, MachineScratch
 from visdm.adapters.packages import FilePackages
@@ -29,11 +32,12 @@ from visdm.adapters.sandboxes import BareProcess, Bubblewrap
 from visdm.adapters.vault import AgeVault
 from visdm.errors import OutputError, UnknownError
 from visdm.services.consumer import Consumer
+from visdm.services.member import Member
 from visdm.services.provider import ComputeProvider
 from visdm.services.supplier import Supplier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from eth_account.signers.local import LocalAccount
 
@@ -112,6 +116,11 @@ class World:
             self.sandbox,
         )
 
+    def member(self, name: str) -> Member:
+        """Return an account in its DAOs."""
+        chain = self.chain(name)
+        return Member(chain, EvmDaos(self.ledger, key_of(self.seed, name)))
+
     def provider(self, name: str, limits: Limits) -> ComputeProvider:
         """Return a provider with its tools."""
         return ComputeProvider(
@@ -183,3 +192,55 @@ def open_world(
         )
     finally:
         node.close()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A market for measuring: the contracts and named accounts, no store and no sandbox."""
+
+    name: str
+    node: EmbeddedNode | RemoteNode
+    keys: Mapping[str, LocalAccount]
+    ledger: Ledger
+
+    def __getitem__(self, name: str) -> EvmChain:
+        """Return the chain as `name` sees it and acts on it."""
+        return EvmChain(self.ledger, self.keys[name])
+
+    def deploy(self) -> None:
+        """As the operator: put the contracts on the chain."""
+        deploy(self.node.web3, self.keys[OPERATOR], SUPPLY)
+
+    def travel(self, to: int) -> None:
+        """Let the chain's clock reach `to`."""
+        self.node.travel(to)
+
+    def spent(self) -> list[tuple[str, int]]:
+        """Return every operation so far with its gas, from the receipts."""
+        past = history(self.node.web3, self.ledger.market)
+        return [(entry.operation, entry.gas) for entry in past]
+
+
+@contextmanager
+def open_bench(names: Sequence[str], url: str = "") -> Iterator[Bench]:
+    """Open a fresh bench for `names`, on the node at `url` or on an embedded chain.
+
+    On the embedded chain its keys are the same every time, and so is all that follows.
+    """
+    with tempfile.TemporaryDirectory(prefix="visdm-bench-") as folder:
+        keys = {
+            name: Account.from_key(secrets.token_bytes(32)) if url else key_of(0, name)
+            for name in names
+        }
+        addresses = [str(key.address) for key in keys.values()]
+        node: EmbeddedNode | RemoteNode = (
+            RemoteNode(url, addresses)
+            if url
+            else EmbeddedNode(Path(folder) / "chain.sqlite", addresses)
+        )
+        try:
+            market = market_of(str(keys[OPERATOR].address))
+            name = str(node.web3.client_version) if url else "embedded chain (py-evm)"
+            yield Bench(name, node, keys, Ledger(node.web3, market))
+        finally:
+            node.close()

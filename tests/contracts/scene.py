@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from eth_account.signers.local import LocalAccount
 
+    from visdm.adapters.evm.contracts import Market
     from visdm.ports import Chain
 
 CAST = (
@@ -49,8 +50,8 @@ OWNERS = {"alice": 100, "bob": 200, "carol": 300, "dave": 400, "erin": 150}
 EU, US = 1, 2
 """The provider and the rival by their index."""
 
-DEPLOYED = GENESIS_TIME + 4 * BLOCK_SECONDS
-"""When the four contracts are there."""
+DEPLOYED = GENESIS_TIME + 2 * BLOCK_SECONDS
+"""When the contracts are there."""
 
 CID = "bafkrei" + "a" * 52
 """As long as any; the chain does not read it."""
@@ -145,8 +146,9 @@ class EvmWorld(World):
 
     read: dict[Path, Ledger] = {}  # noqa: RUF012  # meant to be shared: kept stages do not change
 
-    def __init__(self, path: Path, stage: Path | None = None) -> None:
+    def __init__(self, path: Path, stage: Path | None = None, market: Market | None = None) -> None:
         self.path = path
+        self.market = market or market_of(WHO["deployer"])
         if stage is not None:
             shutil.copyfile(stage, path)
         self._open()
@@ -162,7 +164,6 @@ class EvmWorld(World):
 
     def _open(self) -> None:
         self.node = EmbeddedNode(self.path, list(WHO.values()))
-        self.market = market_of(WHO["deployer"])
         self.ledger = Ledger(self.node.web3, self.market)
 
     def __getitem__(self, name: str) -> EvmChain:
@@ -210,8 +211,8 @@ def offer(world: World, owner: str, samples: int, reserve: int = NO_RESERVE) -> 
     return asset
 
 
-def close(world: World, round_: str, choices: Sequence[int] = ()) -> None:
-    """Let the owners answer, by position, and close."""
+def close(world: World, round_: str, choices: Sequence[int] = (), *, closed: bool = True) -> None:
+    """Let the owners answer, by position, let the vote end, and close."""
     for position, choice in enumerate(choices):
         if choice != SILENT:
             asset = world["stranger"].rounds()[round_].assets[position]
@@ -219,15 +220,15 @@ def close(world: World, round_: str, choices: Sequence[int] = ()) -> None:
             (name,) = (name for name, account in WHO.items() if account == owner)
             world[name].vote(round_, [position], choice)
     world.travel(world["stranger"].rounds()[round_].vote_by + 1)
-    world["stranger"].close_round(round_)
+    if closed:
+        world["stranger"].close_round(round_)
 
 
 def fund(world: World, round_: str) -> None:
-    """Allow just what is due, and pay it."""
+    """Pay what is due, and no more."""
     outcome = world["consumer"].outcome(round_)
     assert outcome is not None
-    world["consumer"].allow(outcome.price + world["consumer"].rounds()[round_].fee_cap)
-    world["consumer"].fund(round_)
+    world["consumer"].fund(round_, outcome.price + world["consumer"].rounds()[round_].fee_cap)
 
 
 def play(world: World) -> Iterator[str]:

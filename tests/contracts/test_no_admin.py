@@ -5,24 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from eth_utils.address import to_checksum_address
 
+from contracts.scene import KEYS, EvmWorld
 from visdm.adapters.evm.contracts import artifact
+from visdm.adapters.evm.daos import EvmDaos
+from visdm.domain.daos import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    Evm = Callable[[str], EvmWorld]
 
 ERC721 = {"approve", "safeTransferFrom", "setApprovalForAll", "transferFrom"}
 WRITES = {
     "Catalog": ERC721
-    | {"announce", "delegate", "describe", "publishKey", "refuse", "registerData"}
+    | {"announce", "credit", "delegate", "describe", "publishKey", "refuse", "registerData"}
     | {"registerModel", "retire", "setReserve"},
-    "Rounds": {"open", "vote", "submit", "close"},
-    "Jobs": {"fund", "settle", "refund", "withdraw"},
+    "Jobs": {"open", "vote", "submit", "submitFor", "close"}
+    | {"fund", "fundWithPermit", "settle", "pay", "refund", "withdraw"},
+    "SupplierDAO": {"propose", "vote", "execute"},
     "DevToken": {"approve", "permit", "transfer", "transferFrom"},
 }
 CALLCODE, DELEGATECALL, CREATE, CREATE2, SELFDESTRUCT = 0xF2, 0xF4, 0xF0, 0xF5, 0xFF
 PUSH1, PUSH32 = 0x60, 0x7F
+MAX_CODE = 24_576
+"""Bytes of a contract (EIP-170)."""
 
 
 @pytest.mark.parametrize("contract", WRITES)
@@ -44,10 +52,31 @@ def test_no_contract_takes_ether_or_answers_unknown_calls(contract: str) -> None
 
 
 @pytest.mark.parametrize("contract", WRITES)
-def test_no_contract_runs_or_makes_other_code_or_ends(contract: str) -> None:
-    code = bytes.fromhex(artifact(contract)["bytecode"][2:])
+def test_no_contract_runs_or_makes_other_code_or_ends(contract: str, evm: Evm) -> None:
+    """What lies on the chain: the creation code of Jobs makes the Catalog, once."""
+    code = deployed(evm("described"), contract)
     forbidden = {CALLCODE, DELEGATECALL, CREATE, CREATE2, SELFDESTRUCT}
     assert not forbidden & set(operations(code))
+
+
+def test_such_an_operation_would_be_found() -> None:
+    assert CREATE in set(operations(bytes.fromhex(artifact("Jobs")["bytecode"][2:])))
+
+
+def test_what_lies_on_the_chain_fits_into_a_contract(evm: Evm) -> None:
+    world = evm("described")
+    assert {name: len(deployed(world, name)) <= MAX_CODE for name in WRITES} == dict.fromkeys(
+        WRITES, True
+    )
+
+
+def deployed(world: EvmWorld, contract: str) -> bytes:
+    """Return the code that lies on the chain."""
+    if contract == "SupplierDAO":
+        place = EvmDaos(world.ledger, KEYS["alice"]).found("a DAO", Rule(0, 1, 1), [])
+    else:
+        place = vars(world.market)[contract.lower().replace("devtoken", "token")]
+    return bytes(world.node.web3.eth.get_code(to_checksum_address(place)))
 
 
 def operations(code: bytes) -> Iterator[int]:

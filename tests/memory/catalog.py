@@ -46,9 +46,9 @@ class MemoryCatalog:
     def announce(self, region: str, fee: int) -> int:
         if len(region) != 2 or not region.isascii():
             raise InputError(f"{region!r} is not two ASCII characters")
-        fits(80, fee)
+        fits(72, fee)
         with self.market.block():
-            if "\0" in region:
+            if not (region.isalpha() and region.isupper()):
                 raise refused("announce", "NoRegion")
             index = len(self.market.providers) + 1
             self.market.providers.append(Provider(index, self.account, region, fee))
@@ -60,8 +60,9 @@ class MemoryCatalog:
         operation = "registerData"
         if kind is Kind.MODEL:
             operation, samples, reserve = "registerModel", 0, NO_RESERVE
-        fits(32, provider, samples)
-        fits(96, reserve)
+        fits(24, provider)
+        fits(32, samples)
+        fits(80, reserve)
         with self.market.block():
             if kind is Kind.DATA and not samples:
                 raise refused(operation, "NoSamples")
@@ -92,7 +93,7 @@ class MemoryCatalog:
             self._put(replace(found, state=State.REFUSED, refusal=reason))
 
     def set_reserve(self, asset: int, reserve: int) -> None:
-        fits(96, reserve)
+        fits(80, reserve)
         with self.market.block():
             self._put(replace(self._mine("setReserve", asset), reserve=reserve))
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from memory.market import MemoryMarket, address, fits, refused
 from memory.rounds import MemoryRounds
-from visdm.domain.assets import State
 from visdm.domain.jobs import WHOLE, Credit, Job, JobState, equal_parts, rewards
 from visdm.domain.rounds import RoundState, Task
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["MemoryChain", "MemoryMarket"]
-
-UNLIMITED = 2**256 - 1
 
 
 class MemoryChain(MemoryRounds):
@@ -34,7 +31,8 @@ class MemoryChain(MemoryRounds):
 
     def claimable(self, account: str) -> int:
         unclaimed = (c.earned - c.withdrawn for c in self._credits(address(account)).values())
-        return self.market.owed.get(account, 0) + sum(unclaimed)
+        change = sum(job.change for job in self._changed(account))
+        return self.market.owed.get(account, 0) + sum(unclaimed) + change
 
     def balance(self, account: str) -> int:
         return self.market.tokens.get(address(account), 0)
@@ -52,15 +50,8 @@ class MemoryChain(MemoryRounds):
             self._pay("transfer", amount)
             self.market.tokens[to] = self.balance(to) + amount
 
-    def allow(self, amount: int) -> None:
-        fits(256, amount)
-        with self.market.block():
-            self.market.allowances[self.account] = amount
-
-    def allowance(self) -> int:
-        return self.market.allowances.get(self.account, 0)
-
-    def fund(self, round_: str) -> None:
+    def fund(self, round_: str, limit: int) -> None:
+        fits(256, limit)
         terms = self._round(round_).terms
         with self.market.block() as time:
             if self.account != terms.consumer:
@@ -69,22 +60,18 @@ class MemoryChain(MemoryRounds):
                 raise refused("fund", "FundingOver", fundBy=terms.fund_by)
             if round_ in self.market.jobs:
                 raise refused("fund", "JobExists", round=round_)
-            outcome = self._round(round_).outcome
-            if outcome is None or outcome.state is not RoundState.PRICED:
+            self._check_model("fund", terms)
+            outcome = self._round(round_).outcome or self._tally("fund", round_, time)
+            if outcome.state is not RoundState.PRICED:
                 raise refused("fund", "NotPriced", round=round_)
-            model = self.market.assets[terms.model]
-            if model.state is not State.DESCRIBED:
-                raise refused("fund", "AssetUnavailable", asset=terms.model)
-            if model.owner != terms.consumer:
-                raise refused("fund", "NotConsumer", account=terms.consumer)
             for place, asset in enumerate(terms.assets):
-                retired = self.market.assets[asset].state is not State.DESCRIBED
-                if outcome.includes(place) and retired:
+                if outcome.includes(place) and not self._standing(asset, terms).available:
                     raise refused("fund", "AssetUnavailable", asset=asset)
-            if outcome.price >= 1 << 112:
-                values = {"bits": 112, "value": outcome.price}
+            if outcome.price >= 1 << 96:
+                values = {"bits": 96, "value": outcome.price}
                 raise refused("fund", "SafeCastOverflowedUintDowncast", **values)
-            self._draw(outcome.price + terms.fee_cap)
+            self._draw(outcome.price + terms.fee_cap, limit)
+            self._round(round_).outcome = outcome
             price, settle_by = outcome.price, terms.settle_by
             job = Job(round_, JobState.FUNDED, price, terms.fee_cap, settle_by)
             self.market.jobs[round_] = job
@@ -104,32 +91,64 @@ class MemoryChain(MemoryRounds):
             split = self._split(round_, tuple(shares))
             self._reward(round_, rewards(job.price, split))
             self._owe(self.account, fee)
-            self._owe(terms.consumer, job.fee_cap - fee)
             self.market.jobs[round_] = replace(
-                job, state=JobState.SETTLED, fee=fee, shares=split, result=result, report=report
+                job,
+                state=JobState.SETTLED,
+                fee=fee,
+                change=job.fee_cap - fee,
+                shares=split,
+                result=result,
+                report=report,
+                credited=len(split),
             )
+
+    def pay(self, round_: str) -> None:
+        """Do nothing: no settlement breaks off here."""
+        self._round(round_)
 
     def refund(self, round_: str) -> None:
         terms = self._round(round_).terms
         with self.market.block() as time:
+            known = self.market.jobs.get(round_)
+            if known is not None and known.state is JobState.SETTLED:
+                if not known.change:
+                    raise refused("refund", "NothingToReturn", round=round_)
+                self.market.jobs[round_] = replace(known, change=0)
+                self._pay_out(terms.consumer, known.change)
+                return
             job = self._funded("refund", round_)
-            if time <= job.settle_by:
+            provider = self.market.providers[terms.provider - 1].account
+            if time <= job.settle_by and self.account != provider:
                 raise refused("refund", "NotYetRefundable", settleBy=job.settle_by)
             self.market.jobs[round_] = replace(job, state=JobState.REFUNDED)
-            self._owe(terms.consumer, job.price + job.fee_cap)
+            self._pay_out(terms.consumer, job.price + job.fee_cap)
 
-    def withdraw(self) -> int:
+    def withdraw(self, to: str = "") -> int:
+        to = address(to or self.account)
         with self.market.block():
             amount = self.claimable(self.account)
             if not amount:
                 raise refused("withdraw", "NothingToWithdraw", account=self.account)
             for asset, credit in self._credits(self.account).items():
                 self.market.credits[asset] = replace(credit, withdrawn=credit.earned)
+            for job in self._changed(self.account):
+                self.market.jobs[job.round] = replace(job, change=0)
             self.market.owed[self.account] = 0
-            self.market.escrow -= amount
-            self.market.withdrawn += amount
-            self.market.tokens[self.account] = self.balance(self.account) + amount
+            self._pay_out(to, amount)
         return amount
+
+    def _changed(self, account: str) -> list[Job]:
+        jobs = self.market.jobs.values()
+        return [
+            job
+            for job in jobs
+            if job.change and self.market.rounds[job.round].terms.consumer == account
+        ]
+
+    def _pay_out(self, to: str, amount: int) -> None:
+        self.market.escrow -= amount
+        self.market.withdrawn += amount
+        self.market.tokens[to] = self.balance(to) + amount
 
     def _credits(self, account: str) -> dict[int, Credit]:
         """Return what the assets that `account` owns now have earned, whoever owned them then."""
@@ -173,17 +192,21 @@ class MemoryChain(MemoryRounds):
     def _owe(self, account: str, amount: int) -> None:
         self.market.owed[account] = self.market.owed.get(account, 0) + amount
 
-    def _draw(self, amount: int) -> None:
-        allowed = self.allowance()
-        if allowed < amount:
-            values = {"spender": "Jobs", "allowance": allowed, "needed": amount}
+    def _draw(self, amount: int, limit: int) -> None:
+        if limit < amount:
+            values = {"spender": "Jobs", "allowance": limit, "needed": amount}
             raise refused("fund", "ERC20InsufficientAllowance", **values)
+        self._check_held("fund", amount)
+        if self.market.escrow + amount >= 1 << 96:
+            raise refused("fund", "EscrowFull", held=self.market.escrow + amount)
         self._pay("fund", amount)
-        if allowed != UNLIMITED:
-            self.market.allowances[self.account] = allowed - amount
         self.market.escrow += amount
 
     def _pay(self, operation: str, amount: int) -> None:
+        self._check_held(operation, amount)
+        self.market.tokens[self.account] -= amount
+
+    def _check_held(self, operation: str, amount: int) -> None:
         held = self.balance(self.account)
         if held < amount:
             raise refused(
@@ -193,4 +216,3 @@ class MemoryChain(MemoryRounds):
                 balance=held,
                 needed=amount,
             )
-        self.market.tokens[self.account] = held - amount

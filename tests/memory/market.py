@@ -38,6 +38,7 @@ class Skipped(IntEnum):
     OVERRULED = 5
     NONCE = 6
     SIGNATURE = 7
+    FINAL = 8
 
 
 SKIPPED = (
@@ -49,6 +50,7 @@ SKIPPED = (
     "the owner has answered itself",
     "the nonce was used",
     "the signature is not the voter's",
+    "its owner has said its last word, or who votes is not the owner and has none",
 )
 
 
@@ -87,7 +89,6 @@ class MemoryMarket:
     credits: dict[int, Credit] = field(default_factory=dict)
     owed: dict[str, int] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
-    allowances: dict[str, int] = field(default_factory=dict)
     escrow: int = 0
     withdrawn: int = 0
 

@@ -57,7 +57,6 @@ def everything(world: World) -> dict[str, Any]:
         "balances": {name: chain.balance(account) for name, account in WHO.items()},
         "delegates": {name: chain.delegate_of(account) for name, account in WHO.items()},
         "keys": {name: chain.recipient(account) for name, account in WHO.items()},
-        "allowance": world["consumer"].allowance(),
         "escrowed": chain.escrowed(),
         "withdrawn": chain.withdrawn(),
     }
@@ -102,9 +101,16 @@ def test_providers_are_numbered_as_they_come(at: At) -> None:
     assert world["alice"].providers()[2] == Provider(3, WHO["provider"], "CH", 0)
 
 
-def test_a_region_is_two_characters(at: At) -> None:
+@pytest.mark.parametrize("region", ["\0A", "eu", "E1", "E ", "@Z", "[A"])
+def test_a_region_is_two_capital_letters(at: At, region: str) -> None:
     with refusal("NoRegion()"):
-        at("described")["stranger"].announce("\0A", 5)
+        at("described")["stranger"].announce(region, 5)
+
+
+def test_the_first_and_the_last_letters_are_letters(at: At) -> None:
+    world = at("described")
+    world["stranger"].announce("AZ", 2**72 - 1)
+    assert world["alice"].providers()[-1] == Provider(3, WHO["stranger"], "AZ", 2**72 - 1)
 
 
 def test_the_last_key_that_an_account_published_counts(at: At) -> None:
@@ -134,7 +140,7 @@ def test_each_sees_itself(at: At) -> None:
 
 def test_a_data_asset_is_registered_as_said(at: At) -> None:
     world = at("described")
-    asset = world["erin"].register(Kind.DATA, US, 2**32 - 1, 2**96 - 2, "a package", "grants")
+    asset = world["erin"].register(Kind.DATA, US, 2**32 - 1, 2**80 - 2, "a package", "grants")
     assert world["alice"].assets()[-1] == Asset(
         asset=asset,
         kind=Kind.DATA,
@@ -142,7 +148,7 @@ def test_a_data_asset_is_registered_as_said(at: At) -> None:
         owner=WHO["erin"],
         provider=US,
         samples=2**32 - 1,
-        reserve=2**96 - 2,
+        reserve=2**80 - 2,
         package="a package",
         grants="grants",
     )
@@ -284,15 +290,6 @@ def test_tokens_move_from_their_holder_only(at: At) -> None:
         world["alice"].transfer(WHO["bob"], 251)
 
 
-def test_an_allowance_replaces_the_one_before(at: At) -> None:
-    world = at("described")
-    assert world["consumer"].allowance() == 0
-    for amount in (100, 2**256 - 1, 0):
-        world["consumer"].allow(amount)
-        assert world["consumer"].allowance() == amount
-    assert world["alice"].allowance() == 0
-
-
 # What cannot be said to the contracts at all.
 
 ROUND = "0x" + "00" * 32
@@ -304,7 +301,8 @@ UNKNOWN_ROUND: list[Callable[[Chain, str], object]] = [
     lambda chain, round_: chain.sign_ballot(round_, 0, 1, VOTE_BY),
     lambda chain, round_: chain.submit_ballots(round_, []),
     lambda chain, round_: chain.close_round(round_),
-    lambda chain, round_: chain.fund(round_),
+    lambda chain, round_: chain.fund(round_, 1),
+    lambda chain, round_: chain.pay(round_),
     lambda chain, round_: chain.settle(round_, [], 0, "result", "report"),
     lambda chain, round_: chain.refund(round_),
 ]
@@ -329,17 +327,27 @@ MISFITS: dict[str, Callable[[Chain], object]] = {
     "a signed choice beyond a byte": lambda chain: chain.sign_ballot(first(chain), 0, 256, 1),
     "a region of one letter": lambda chain: chain.announce("E", 1),
     "a region beyond ASCII": lambda chain: chain.announce("ÉU", 1),
-    "a fee beyond 80 bits": lambda chain: chain.announce("EU", 2**80),
+    "a fee beyond 72 bits": lambda chain: chain.announce("EU", 2**72),
+    "a provider beyond 24 bits": lambda chain: chain.register(Kind.DATA, 2**24, 1, 1, "a", "b"),
+    "a reserve beyond 80 bits": lambda chain: chain.register(Kind.DATA, EU, 1, 2**80, "a", "b"),
     "samples beyond 32 bits": lambda chain: chain.register(Kind.DATA, EU, 2**32, 1, "a", "b"),
     "a negative reserve": lambda chain: chain.set_reserve(ALICE, -1),
     "a name for a delegate": lambda chain: chain.delegate("bob"),
     "a name for a payee": lambda chain: chain.transfer("bob", 1),
     "a name for an account": lambda chain: chain.balance("bob"),
     "a negative amount": lambda chain: chain.transfer(WHO["bob"], -1),
+    "a negative limit": lambda chain: chain.fund(first(chain), -1),
+    "a limit beyond 256 bits": lambda chain: chain.fund(first(chain), 2**256),
     "a negative asset": lambda chain: chain.credit(-1),
     "a method beyond 32 letters": lambda chain: chain.open_round(replace(TERMS, method="x" * 33)),
     "a method beyond ASCII": lambda chain: chain.open_round(replace(TERMS, method="é")),
     "a negative seed": lambda chain: chain.open_round(replace(TERMS, seed=-1)),
+    "a price beyond 80 bits": lambda chain: chain.open_round(replace(TERMS, ladder=(2**80,))),
+    "samples beyond 48 bits": lambda chain: chain.open_round(replace(TERMS, min_samples=2**48)),
+    "a provider in terms beyond 24 bits": lambda chain: chain.open_round(
+        replace(TERMS, provider=2**24)
+    ),
+    "a name for who is paid": lambda chain: chain.withdraw("bob"),
     "a name for a consumer": lambda chain: chain.open_round(replace(TERMS, consumer="bob")),
 }
 

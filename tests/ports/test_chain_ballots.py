@@ -8,15 +8,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.scene import ALICE, BOB, SETTLE_BY, TERMS, VOTE_BY, WHO, refusal
-from visdm.domain.rounds import MAX_NONCE, REJECT, SILENT
+from contracts.scene import (
+    ALICE,
+    BOB,
+    MODEL,
+    RAW,
+    RIVALS,
+    SETTLE_BY,
+    TERMS,
+    VOTE_BY,
+    WHO,
+    offer,
+    refusal,
+)
+from visdm.domain.rounds import LAST, REJECT, SILENT
 
 if TYPE_CHECKING:
     from contracts.scene import At
     from visdm.domain.rounds import Ballot
 
-POSITION, CHOICE, VOTER = 1, 2, 4
+POSITION, CHOICE, VOTER, OVERRULED, FINAL = 1, 2, 4, 5, 8
 """What `BallotRefused` gives as its reason."""
+
+SAID = "its owner has said its last word, or who votes is not the owner and has none"
 
 
 # Answering.
@@ -41,11 +55,24 @@ def test_one_call_answers_for_several_assets(at: At) -> None:
     assert list(world["erin"].ballots(world.round)) == [2, 2, 0, 0, 0]
 
 
-def test_an_answer_that_cannot_count_is_refused_and_takes_the_others_with_it(at: At) -> None:
+def test_a_position_that_does_not_count_takes_no_other_with_it(at: At) -> None:
+    world = at("open")
+    world["alice"].vote(world.round, [1, 0, 5, 2**16 - 1], 2)
+    assert list(world["erin"].ballots(world.round)) == [2, SILENT, SILENT, SILENT, SILENT]
+    assert world["erin"].voters(world.round) == [WHO["alice"], "", "", "", ""]
+
+
+def test_no_position_at_all_is_no_answer_and_no_refusal(at: At) -> None:
+    world = at("open")
+    world["stranger"].vote(world.round, [], 2)
+    assert list(world["erin"].ballots(world.round)) == [SILENT] * 5
+
+
+def test_an_answer_of_which_nothing_counts_is_refused_with_its_first_reason(at: At) -> None:
     world = at("open")
     for positions, choice, reason in (
-        ([0, 1], 1, VOTER),
-        ([0, 5], 1, POSITION),
+        ([1, 5], 1, VOTER),
+        ([5, 1], 1, POSITION),
         ([0], 0, CHOICE),
         ([0], 4, CHOICE),
         ([0], REJECT - 1, CHOICE),
@@ -61,11 +88,96 @@ def test_an_answer_that_cannot_count_is_refused_and_takes_the_others_with_it(at:
 
 
 def test_a_closed_round_takes_no_answer(at: At) -> None:
-    world = at("priced")
+    world = at("open")
+    signed = world["alice"].sign_ballot(world.round, 0, 1, SETTLE_BY)
+    malformed = replace(signed, signature=b"")
+    world.travel(VOTE_BY + 1)
+    world["stranger"].close_round(world.round)
     with refusal(f"RoundNotOpen(round={world.round})"):
         world["alice"].vote(world.round, [0], 1)
-    with refusal(f"RoundNotOpen(round={world.round})"):
-        world["stranger"].submit_ballots(world.round, [])
+    for ballot in (signed, malformed):
+        with refusal(f"RoundNotOpen(round={world.round})"):
+            world["stranger"].submit_ballots(world.round, [ballot])
+
+
+def test_what_is_not_on_offer_may_be_named_and_answered_for_and_weighs_nothing(at: At) -> None:
+    world = at("described")
+    assets = (ALICE, MODEL, RIVALS, RAW, 99)
+    round_ = world["consumer"].open_round(replace(TERMS, assets=assets, quorum=10_000))
+    world["alice"].vote(round_, [0, 2], 1)
+    world["bob"].vote(round_, [3], 1)
+    world["consumer"].vote(round_, [1], 1)
+    with refusal(f"BallotRefused(reason={POSITION})"):
+        world["alice"].vote(round_, [4], 1)
+    with refusal("ERC721NonexistentToken(tokenId=99)"):
+        world["alice"].sign_ballot(round_, 4, 1, VOTE_BY)
+    assert list(world["erin"].ballots(round_)) == [1, 1, 1, 1, SILENT]
+    world.travel(VOTE_BY + 1)
+    outcome = world["erin"].close_round(round_)
+    assert (outcome.choices, outcome.samples) == ((1, 0, 0, 0, 0), 100)
+
+
+# The last word.
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_an_owners_last_word_is_its_last(at: At, *, signed: bool) -> None:
+    world = at("open")
+    before = world["alice"].sign_ballot(world.round, 0, 1, VOTE_BY)
+    last = world["alice"].sign_ballot(world.round, 0, 2, VOTE_BY, last=True)
+    assert last.nonce == LAST
+    world["alice"].vote(world.round, [0], 3)
+    if signed:
+        assert world["stranger"].submit_ballots(world.round, [last]) == {}
+    else:
+        world["alice"].vote(world.round, [0], 2, last=True)
+    for again in (False, True):
+        with refusal(f"BallotRefused(reason={FINAL})"):
+            world["alice"].vote(world.round, [0], REJECT, last=again)
+    other = world["alice"].sign_ballot(world.round, 0, 1, VOTE_BY, last=True)
+    later = world["alice"].sign_ballot(world.round, 0, 1, VOTE_BY)
+    ballots = [before, last, other, later]
+    assert world["stranger"].submit_ballots(world.round, ballots) == dict.fromkeys(range(4), SAID)
+    assert list(world["erin"].ballots(world.round)) == [2, SILENT, SILENT, SILENT, SILENT]
+
+
+def test_only_an_owner_has_a_last_word(at: At) -> None:
+    world = at("open")
+    world["alice"].delegate(WHO["stranger"])
+    with refusal(f"BallotRefused(reason={FINAL})"):
+        world["stranger"].vote(world.round, [0], 1, last=True)
+    signed = world["stranger"].sign_ballot(world.round, 0, 1, VOTE_BY, last=True)
+    assert world["bob"].submit_ballots(world.round, [signed]) == {0: SAID}
+    with refusal(f"BallotRefused(reason={VOTER})"):
+        world["bob"].vote(world.round, [0], 1, last=True)
+    assert list(world["erin"].ballots(world.round)) == [SILENT] * 5
+    world["alice"].vote(world.round, [0], 3, last=True)
+    with refusal(f"BallotRefused(reason={OVERRULED})"):
+        world["stranger"].vote(world.round, [0], 1)
+
+
+def test_a_last_word_is_the_assets_also_when_it_is_sold(at: At) -> None:
+    world = at("open")
+    world["alice"].vote(world.round, [0], 3, last=True)
+    world.sell(ALICE, "alice", "bob")
+    with refusal(f"BallotRefused(reason={FINAL})"):
+        world["bob"].vote(world.round, [0], 1)
+    world["bob"].vote(world.round, [0, 1], 1)
+    assert list(world["erin"].ballots(world.round)) == [3, 1, SILENT, SILENT, SILENT]
+
+
+def test_the_last_words_of_a_second_word_of_storage_are_kept_too(at: At) -> None:
+    """Fifteen answers lie beside the state, sixteen in each word after it."""
+    world = at("described")
+    more = tuple(offer(world, "alice", 10) for _ in range(27))
+    terms = replace(TERMS, assets=(ALICE, *more), quorum=10_000)
+    round_ = world["consumer"].open_round(terms)
+    world["alice"].vote(round_, [*range(28, 13, -1), 0], 1, last=True)
+    with refusal(f"VotingNotOver(voteBy={VOTE_BY})"):
+        world["stranger"].close_round(round_)
+    world["alice"].vote(round_, range(28), 2, last=True)
+    assert list(world["erin"].ballots(round_)) == [1, *[2] * 13, *[1] * 14]
+    assert world["stranger"].close_round(round_).samples == 100 + 27 * 10
 
 
 def test_who_sold_an_asset_answers_for_it_no_more(at: At) -> None:
@@ -145,7 +257,8 @@ def test_an_owners_own_answer_stands_above_its_delegates_in_either_order(
     answer("alice", 0, 3)
     answer("bob", 1, 3)
     for position in (0, 1):
-        world["stranger"].vote(world.round, [position], 1)
+        with refusal(f"BallotRefused(reason={OVERRULED})"):
+            world["stranger"].vote(world.round, [position], 1)
         ballot = world["stranger"].sign_ballot(world.round, position, 1, VOTE_BY)
         skipped = world["consumer"].submit_ballots(world.round, [ballot])
         assert skipped == {0: "the owner has answered itself"}
@@ -169,7 +282,7 @@ def test_a_delegate_cannot_use_up_the_numbers_and_lock_the_owner_out(
 ) -> None:
     world = at("open")
     world["alice"].delegate(WHO["stranger"])
-    world["stranger"].vote(world.round, [0] * MAX_NONCE, 1)
+    world["stranger"].vote(world.round, [0] * (LAST - 1), 1)
     if signed:
         ballot = world["alice"].sign_ballot(world.round, 0, REJECT, VOTE_BY)
         assert world["bob"].submit_ballots(world.round, [ballot]) == {}
@@ -180,7 +293,7 @@ def test_a_delegate_cannot_use_up_the_numbers_and_lock_the_owner_out(
 
 def test_a_seller_cannot_use_up_the_numbers_and_bind_the_buyer(at: At) -> None:
     world = at("open")
-    world["alice"].vote(world.round, [0] * MAX_NONCE, 1)
+    world["alice"].vote(world.round, [0] * (LAST - 1), 1)
     world.sell(ALICE, "alice", "bob")
     world["bob"].vote(world.round, [0], REJECT)
     assert world["erin"].ballots(world.round)[0] == REJECT
@@ -189,7 +302,7 @@ def test_a_seller_cannot_use_up_the_numbers_and_bind_the_buyer(at: At) -> None:
 def test_who_has_used_up_its_numbers_answers_by_transaction_only(at: At) -> None:
     world = at("open")
     signed = world["alice"].sign_ballot(world.round, 0, 1, VOTE_BY)
-    world["alice"].vote(world.round, [0] * MAX_NONCE, 2)
+    world["alice"].vote(world.round, [0] * (LAST - 1), 2)
     again = world["alice"].sign_ballot(world.round, 0, 1, VOTE_BY)
     skipped = world["bob"].submit_ballots(world.round, [signed, again])
     assert skipped == dict.fromkeys(range(2), "the nonce was used")
@@ -222,7 +335,9 @@ def test_false_ballots_are_skipped_and_named_while_the_others_count(at: At) -> N
 
     good = by("alice", 0)
     flipped = good.signature[:-2] + bytes([good.signature[-2] ^ 1]) + good.signature[-1:]
-    forged = "the signature is not the voter's"
+    malformed = "the signature is not the voter's"
+    # Of false words somebody else is the signer, who may not vote.
+    forged = "neither owner nor delegate"
     false: list[tuple[Ballot, str]] = [
         (replace(good, position=5), "no such position"),
         (replace(good, position=1), forged),
@@ -230,13 +345,13 @@ def test_false_ballots_are_skipped_and_named_while_the_others_count(at: At) -> N
         (replace(good, nonce=2), forged),
         (replace(good, nonce=0), "the nonce was used"),
         (replace(good, deadline=deadline + 1), forged),
-        (replace(good, voter=WHO["bob"]), forged),
         (replace(good, signature=flipped), forged),
-        (replace(good, signature=b""), forged),
-        (replace(good, signature=good.signature + b"\0"), forged),
+        (replace(good, signature=b""), malformed),
+        (replace(good, signature=good.signature + b"\0"), malformed),
+        (replace(good, signature=good.signature[:-1]), malformed),
         (by("alice", 0, round_=other), forged),
         (replace(by("stranger", 0), voter=WHO["alice"]), forged),
-        (by("stranger", 0), "neither owner nor delegate"),
+        (by("stranger", 0), forged),
         (by("alice", 0, choice=4), "no such choice"),
         (replace(good, deadline=world["alice"].now()), "the ballot expired"),
     ]

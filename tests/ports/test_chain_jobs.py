@@ -11,6 +11,7 @@ from contracts.scene import (
     ALICE,
     BOB,
     CAROL,
+    CHOICES,
     CID,
     DAVE,
     ERIN,
@@ -23,14 +24,16 @@ from contracts.scene import (
     SETTLE_BY,
     SHARES,
     TERMS,
+    VOTE_BY,
     WHO,
     World,
     close,
     fund,
+    offer,
     refusal,
 )
 from visdm.domain.jobs import WHOLE, Credit, Job, JobState
-from visdm.domain.rounds import REJECT, Task
+from visdm.domain.rounds import REJECT, SILENT, Outcome, RoundState, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,102 +55,162 @@ def priced(world: World, choices: Sequence[int], **changes: object) -> str:
     return round_
 
 
+def later(world: World) -> dict[str, int]:
+    """Deadlines from now on."""
+    now = world["erin"].now()
+    return {"vote_by": now + 10_000, "fund_by": now + 500_000, "settle_by": now + 900_000}
+
+
 # Funding.
 
 
 def test_funding_moves_the_price_and_the_fee_cap_into_escrow(at: At) -> None:
     world = at("priced")
-    world["consumer"].allow(DUE + 7)
-    world["consumer"].fund(world.round)
+    world["consumer"].fund(world.round, DUE + 7)
     assert world["erin"].jobs() == {
         world.round: Job(world.round, JobState.FUNDED, PRICE, FEE_CAP, SETTLE_BY)
     }
     assert world["erin"].balance(WHO["consumer"]) == PURSE - DUE
     assert world["erin"].escrowed() == DUE
-    assert world["consumer"].allowance() == 7
     assert not any(world["erin"].claimable(account) for account in WHO.values())
 
 
-def test_an_unlimited_allowance_is_not_used_up(at: At) -> None:
-    world = at("priced")
-    world["consumer"].allow(2**256 - 1)
-    world["consumer"].fund(world.round)
-    assert world["consumer"].allowance() == 2**256 - 1
+def test_what_a_limit_left_over_is_not_drawn_by_a_later_job(at: At) -> None:
+    world = at("described")
+    first, second = (priced(world, (1, 1, 1, 1, 1), seed=seed, **later(world)) for seed in (8, 9))
+    due = 10 * 1_150 + FEE_CAP
+    world["consumer"].fund(first, 2**256 - 1)
+    with refusal("ERC20InsufficientAllowance("):
+        world["consumer"].fund(second, due - 1)
+    world["consumer"].fund(second, due)
+    assert world["erin"].escrowed() == 2 * due
 
 
 def test_only_its_consumer_funds_a_round(at: At) -> None:
     world = at("priced")
     for name in ("stranger", "provider", "alice", "rival"):
         with refusal(f"NotConsumer(account={WHO[name]})"):
-            world[name].fund(world.round)
+            world[name].fund(world.round, DUE)
 
 
 def test_a_round_without_a_price_is_not_funded(at: At) -> None:
     world = at("open")
-    with refusal(f"NotPriced(round={world.round})"):
-        world["consumer"].fund(world.round)
     unpriced = priced(world, (REJECT,) * 5, seed=8)
     with refusal(f"NotPriced(round={unpriced})"):
-        world["consumer"].fund(unpriced)
+        world["consumer"].fund(unpriced, DUE)
+
+
+def test_funding_an_open_round_closes_it(at: At) -> None:
+    world = at("open")
+    for name, position, choice in (("alice", 0, 1), ("bob", 1, 2), ("carol", 2, 3)):
+        world[name].vote(world.round, [position], choice)
+    with refusal(f"VotingNotOver(voteBy={VOTE_BY})"):
+        world["consumer"].fund(world.round, DUE)
+    world.travel(VOTE_BY + 1)
+    world["consumer"].fund(world.round, DUE)
+    assert world["erin"].outcome(world.round) == Outcome(
+        RoundState.PRICED, CHOICES, step=2, unit_price=20, samples=700
+    )
+    assert world["erin"].jobs()[world.round].price == PRICE
+    assert world["erin"].escrowed() == DUE
+    settle(world)
+    assert world["bob"].withdraw() == REWARDS[BOB]
+    with refusal(f"RoundNotOpen(round={world.round})"):
+        world["stranger"].close_round(world.round)
+
+
+def test_an_open_round_whose_owners_all_said_their_last_word_is_funded_at_once(at: At) -> None:
+    world = at("open")
+    for position, name in enumerate(("alice", "bob", "carol", "dave", "erin")):
+        with refusal(f"VotingNotOver(voteBy={VOTE_BY})"):
+            world["consumer"].fund(world.round, DUE)
+        world[name].vote(world.round, [position], 1, last=True)
+    world["consumer"].fund(world.round, 10 * 1_150 + FEE_CAP)
+    assert world["erin"].now() < VOTE_BY
+    assert world["erin"].jobs()[world.round].price == 10 * 1_150
+
+
+def test_a_funding_that_finds_no_price_leaves_the_round_open(at: At) -> None:
+    world = at("open")
+    world["alice"].vote(world.round, [0], REJECT)
+    world["dave"].vote(world.round, [3], REJECT)
+    world.travel(VOTE_BY + 1)
+    with refusal(f"NotPriced(round={world.round})"):
+        world["consumer"].fund(world.round, DUE)
+    assert world["erin"].outcome(world.round) is None
+    assert world["erin"].ballots(world.round) == [REJECT, 0, 0, REJECT, 0]
+    assert world["stranger"].close_round(world.round).state is RoundState.UNPRICED
+
+
+def test_an_owner_who_retires_before_an_open_round_is_funded_is_left_out(at: At) -> None:
+    world = at("open")
+    for name, position, choice in (("alice", 0, 1), ("bob", 1, 2), ("carol", 2, 3)):
+        world[name].vote(world.round, [position], choice)
+    world["bob"].retire(BOB)
+    world.travel(VOTE_BY + 1)
+    # Without bob the price is another; the limit holds.
+    with refusal("ERC20InsufficientAllowance("):
+        world["consumer"].fund(world.round, DUE)
+    world["consumer"].fund(world.round, 30 * 800 + FEE_CAP)
+    outcome = Outcome(RoundState.PRICED, (1, SILENT, 3, 2, SILENT), 3, 30, 800)
+    assert world["erin"].outcome(world.round) == outcome
+    assert world["erin"].jobs()[world.round].price == 30 * 800
 
 
 def test_a_round_is_funded_once_whatever_became_of_the_job(at: At) -> None:
     for stage in ("funded", "settled"):
         world = at(stage)
-        world["consumer"].allow(10 * DUE)
         with refusal(f"JobExists(round={world.round})"):
-            world["consumer"].fund(world.round)
+            world["consumer"].fund(world.round, DUE)
     world = at("funded")
     world.travel(SETTLE_BY + 1)
     world["consumer"].refund(world.round)
     with refusal(f"FundingOver(fundBy={FUND_BY})"):
-        world["consumer"].fund(world.round)
+        world["consumer"].fund(world.round, DUE)
+    world = at("funded")
+    world["provider"].refund(world.round)
+    with refusal(f"JobExists(round={world.round})"):
+        world["consumer"].fund(world.round, DUE)
 
 
 def test_a_round_is_not_funded_late(at: At) -> None:
     world = at("priced")
-    world["consumer"].allow(DUE)
     world.travel(FUND_BY + 1)
     with refusal(f"FundingOver(fundBy={FUND_BY})"):
-        world["consumer"].fund(world.round)
+        world["consumer"].fund(world.round, DUE)
 
 
 def test_a_job_is_not_funded_on_credit(at: At) -> None:
     world = at("priced")
-    with refusal("ERC20InsufficientAllowance("):
-        world["consumer"].fund(world.round)
-    world["consumer"].allow(DUE - 1)
-    with refusal("ERC20InsufficientAllowance("):
-        world["consumer"].fund(world.round)
-    world["consumer"].allow(DUE)
+    for limit in (0, 1, DUE - 1):
+        with refusal("ERC20InsufficientAllowance("):
+            world["consumer"].fund(world.round, limit)
     world["consumer"].transfer(WHO["alice"], PURSE - DUE + 1)
     with refusal(f"ERC20InsufficientBalance(sender={WHO['consumer']}, balance={DUE - 1}"):
-        world["consumer"].fund(world.round)
+        world["consumer"].fund(world.round, DUE)
     assert not world["erin"].jobs()
     world["alice"].transfer(WHO["consumer"], 1)
-    world["consumer"].fund(world.round)
+    world["consumer"].fund(world.round, DUE)
     assert world["erin"].balance(WHO["consumer"]) == 0
 
 
 def test_an_owner_who_retires_after_the_vote_is_not_computed_on(at: At) -> None:
     world = at("priced")
-    world["consumer"].allow(DUE)
     world["bob"].retire(BOB)
     with refusal(f"AssetUnavailable(asset={BOB})"):
-        world["consumer"].fund(world.round)
+        world["consumer"].fund(world.round, DUE)
     assert world["erin"].escrowed() == 0
 
 
 def test_a_model_that_was_retired_or_sold_after_the_vote_is_not_run(at: At) -> None:
     world = at("priced")
-    world["consumer"].allow(DUE)
     world.sell(MODEL, "consumer", "alice")
     with refusal(f"NotConsumer(account={WHO['consumer']})"):
-        world["consumer"].fund(world.round)
+        world["consumer"].fund(world.round, DUE)
     world.sell(MODEL, "alice", "consumer")
     world["consumer"].retire(MODEL)
-    with refusal(f"AssetUnavailable(asset={MODEL})"):
-        world["consumer"].fund(world.round)
+    with refusal(f"ModelUnavailable(model={MODEL})"):
+        world["consumer"].fund(world.round, DUE)
 
 
 def test_an_owner_who_is_not_in_the_dataset_cannot_stop_it(at: At) -> None:
@@ -156,6 +219,25 @@ def test_an_owner_who_is_not_in_the_dataset_cannot_stop_it(at: At) -> None:
     world["erin"].retire(ERIN)
     fund(world, world.round)
     assert world["erin"].escrowed() == DUE
+
+
+def test_a_price_that_no_credit_could_hold_is_not_funded(at: At) -> None:
+    world = at("described")
+    world["deployer"].transfer(WHO["consumer"], 2**98)
+    most = 2**80 - 2
+    big, small = offer(world, "alice", 2**16 + 1), offer(world, "alice", 2**15)
+    held = {"assets": (big,), "ladder": (most,), "fee_cap": 0}
+    dear = priced(world, (1,), **held, **later(world))
+    price = most * (2**16 + 1)
+    with refusal(f"SafeCastOverflowedUintDowncast(bits=96, value={price})"):
+        world["consumer"].fund(dear, 2**98)
+    # What lies in escrow is held below that too: a fee cap on top of half of it is too much.
+    held |= {"assets": (small,), "fee_cap": 2**96 - 1}
+    full = priced(world, (1,), **held, **later(world))
+    price = most * 2**15
+    with refusal(f"EscrowFull(held={price + 2**96 - 1})"):
+        world["consumer"].fund(full, 2**98)
+    assert world["erin"].escrowed() == 0
 
 
 # Settling.
@@ -174,6 +256,8 @@ def test_settling_credits_assets_provider_and_consumer(at: At) -> None:
             shares=SHARES,
             result=CID,
             report=CID,
+            change=FEE_CAP - FEE,
+            credited=5,
         )
     }
     for asset, reward in REWARDS.items():
@@ -262,8 +346,7 @@ def test_a_test_job_is_split_equally_among_the_dataset(at: At) -> None:
 def test_an_asset_earns_over_many_jobs(at: At) -> None:
     world = at("settled")
     world["alice"].withdraw()
-    later = {"vote_by": SETTLE_BY, "fund_by": SETTLE_BY + 86_400, "settle_by": 2 * SETTLE_BY}
-    second = priced(world, (1, 0, 0, 0, 0), assets=(ALICE,), quorum=0, **later)
+    second = priced(world, (1, 0, 0, 0, 0), assets=(ALICE,), quorum=0, **later(world))
     fund(world, second)
     world["provider"].settle(second, (WHOLE,), 0, "result", "report")
     assert world["erin"].credit(ALICE) == Credit(3_000, 2_000, 2)
@@ -276,26 +359,50 @@ def test_an_asset_earns_over_many_jobs(at: At) -> None:
 
 def test_anybody_gives_the_money_back_once_the_deadline_passed(at: At) -> None:
     world = at("funded")
-    for name in ("consumer", "stranger", "provider"):
+    for name in ("consumer", "stranger", "rival", "alice"):
         with refusal(f"NotYetRefundable(settleBy={SETTLE_BY})"):
             world[name].refund(world.round)
     world.travel(SETTLE_BY + 1)
     world["stranger"].refund(world.round)
     job = world["erin"].jobs()[world.round]
     assert job == Job(world.round, JobState.REFUNDED, PRICE, FEE_CAP, SETTLE_BY)
-    claimable = {name: world["erin"].claimable(account) for name, account in WHO.items()}
-    assert claimable == {name: DUE if name == "consumer" else 0 for name in WHO}
-    with refusal(f"NotFunded(round={world.round})"):
-        world["consumer"].refund(world.round)
-    assert world["consumer"].withdraw() == DUE
+    assert not any(world["erin"].claimable(account) for account in WHO.values())
     assert world["erin"].balance(WHO["consumer"]) == PURSE
     assert world["erin"].escrowed() == 0
+    assert world["erin"].withdrawn() == DUE
+    with refusal(f"NotFunded(round={world.round})"):
+        world["consumer"].refund(world.round)
 
 
-def test_a_settled_job_is_not_refunded(at: At) -> None:
+def test_a_provider_gives_a_job_up_at_any_time(at: At) -> None:
+    world = at("funded")
+    world["provider"].refund(world.round)
+    assert world["erin"].now() < SETTLE_BY
+    assert world["erin"].jobs()[world.round].state is JobState.REFUNDED
+    assert world["erin"].balance(WHO["consumer"]) == PURSE
+    with refusal(f"NotFunded(round={world.round})"):
+        settle(world)
+
+
+def test_a_settled_job_gives_back_its_change_and_no_more(at: At) -> None:
     world = at("settled")
     world.travel(SETTLE_BY + 1)
-    with refusal(f"NotFunded(round={world.round})"):
+    world["stranger"].refund(world.round)
+    assert world["erin"].balance(WHO["consumer"]) == PURSE - PRICE - FEE
+    assert world["erin"].jobs()[world.round].change == 0
+    assert world["erin"].claimable(WHO["consumer"]) == 0
+    assert world["erin"].escrowed() == PRICE + FEE
+    with refusal(f"NothingToReturn(round={world.round})"):
+        world["consumer"].refund(world.round)
+    with refusal(f"NothingToWithdraw(account={WHO['consumer']})"):
+        world["consumer"].withdraw()
+
+
+def test_a_job_whose_fee_is_its_cap_leaves_no_change(at: At) -> None:
+    world = at("funded")
+    settle(world, fee=FEE_CAP)
+    assert world["erin"].jobs()[world.round].change == 0
+    with refusal(f"NothingToReturn(round={world.round})"):
         world["consumer"].refund(world.round)
 
 
@@ -309,10 +416,18 @@ def test_a_job_that_was_never_funded_is_not_refunded(at: At) -> None:
 def test_a_provider_may_deliver_late_as_long_as_nobody_called_the_money_back(at: At) -> None:
     world = at("funded")
     world.travel(SETTLE_BY + 86_400)
-    settle(world)
+    settle(world, fee=FEE_CAP)
     assert world["erin"].jobs()[world.round].state is JobState.SETTLED
-    with refusal(f"NotFunded(round={world.round})"):
+    with refusal(f"NothingToReturn(round={world.round})"):
         world["consumer"].refund(world.round)
+
+
+def test_a_settlement_that_came_to_its_end_has_nothing_left_to_pay(at: At) -> None:
+    for stage in ("open", "priced", "funded", "settled"):
+        world = at(stage)
+        before = world["erin"].now(), [world["erin"].credit(asset) for asset in REWARDS]
+        world["stranger"].pay(world.round)
+        assert before == (world["erin"].now(), [world["erin"].credit(a) for a in REWARDS])
 
 
 # Withdrawing.
@@ -332,6 +447,39 @@ def test_everybody_withdraws_what_is_theirs_and_nothing_twice(at: At) -> None:
     assert world["erin"].escrowed() == 0
     assert world["erin"].withdrawn() == DUE
     assert world["erin"].credit(BOB) == Credit(4_000, 4_000, 1)
+
+
+def test_what_is_withdrawn_goes_where_its_owner_says(at: At) -> None:
+    world = at("settled")
+    before = world["erin"].balance(WHO["provider"])
+    assert world["bob"].withdraw(WHO["stranger"]) == 4_000
+    assert world["provider"].withdraw(WHO["stranger"]) == FEE
+    assert world["consumer"].withdraw(WHO["stranger"]) == FEE_CAP - FEE
+    assert world["erin"].balance(WHO["stranger"]) == 4_000 + FEE_CAP
+    assert world["erin"].balance(WHO["bob"]) == 0
+    assert world["erin"].balance(WHO["provider"]) == before
+    assert world["erin"].balance(WHO["consumer"]) == PURSE - DUE
+    with refusal(f"NothingToWithdraw(account={WHO['stranger']})"):
+        world["stranger"].withdraw()
+
+
+def test_a_consumer_who_also_sells_withdraws_change_and_rewards(at: At) -> None:
+    world = at("settled")
+    world.sell(BOB, "bob", "consumer")
+    assert world["erin"].claimable(WHO["consumer"]) == 4_000 + FEE_CAP - FEE
+    assert world["consumer"].withdraw() == 4_000 + FEE_CAP - FEE
+    assert world["erin"].claimable(WHO["consumer"]) == 0
+    assert world["erin"].balance(WHO["consumer"]) == PURSE - DUE + 4_000 + FEE_CAP - FEE
+
+
+def test_the_change_of_every_job_comes_back_at_once(at: At) -> None:
+    world = at("described")
+    rounds = [priced(world, (1, 1, 1, 1, 1), seed=seed, **later(world)) for seed in (8, 9)]
+    for round_ in rounds:
+        fund(world, round_)
+        world["provider"].settle(round_, (0, 0, 0, 0, WHOLE), 1_000, "result", "report")
+    assert world["consumer"].withdraw() == 2 * (FEE_CAP - 1_000)
+    assert [job.change for job in world["erin"].jobs().values()] == [0, 0]
 
 
 def test_who_earned_nothing_withdraws_nothing(at: At) -> None:

@@ -115,8 +115,9 @@ class Trades(RuleBasedStateMachine):
         choices=st.lists(st.sampled_from([SILENT, 1, 1, 2, REJECT]), min_size=5, max_size=5),
         task=st.sampled_from(Task),
         cap=st.integers(0, 3_000),
+        closed=st.booleans(),
     )
-    def hold_a_round(self, choices: list[int], task: Task, cap: int) -> None:
+    def hold_a_round(self, choices: list[int], task: Task, cap: int, *, closed: bool) -> None:
         now = self.held[0]["consumer"].now()
         terms = replace(
             TERMS,
@@ -129,14 +130,14 @@ class Trades(RuleBasedStateMachine):
             fund_by=now + 10_000,
             settle_by=now + 20_000,
         )
-        opened = tuple(offered(world, terms, choices) for world in self.held)
+        opened = tuple(offered(world, terms, choices, closed=closed) for world in self.held)
         if all(opened):
             self.opened.append(opened)
         assert all(opened) or not any(opened)
 
     @rule(place=st.integers(0, 9))
     def fund_a_job(self, place: int) -> None:
-        self.each(fund, place)
+        self.each(lambda world, round_: world["consumer"].fund(round_, SUPPLY), place)
 
     @rule(
         place=st.integers(0, 9),
@@ -147,24 +148,23 @@ class Trades(RuleBasedStateMachine):
     def settle_a_job(self, place: int, weights: list[int], fee: int, off: int) -> None:
         def settle(world: World, round_: str) -> None:
             outcome = world["provider"].outcome(round_)
-            assert outcome is not None
             parts: tuple[int, ...] = ()
             if world["provider"].rounds()[round_].task is Task.TRAIN:
                 parts = (0,) * 5
-                if outcome.state is RoundState.PRICED:
+                if outcome is not None and outcome.state is RoundState.PRICED:
                     parts = parts_of(outcome, weights)
             parts = tuple(part + off for part in parts)
             world["provider"].settle(round_, parts, fee, "result", "report")
 
         self.each(settle, place)
 
-    @rule(place=st.integers(0, 9), name=st.sampled_from(["consumer", "stranger"]))
+    @rule(place=st.integers(0, 9), name=st.sampled_from(["consumer", "stranger", "provider"]))
     def refund_a_job(self, place: int, name: str) -> None:
         self.each(lambda world, round_: world[name].refund(round_), place)
 
-    @rule(name=st.sampled_from([*OWNERS, "consumer", "provider"]))
-    def withdraw(self, name: str) -> None:
-        self.each(lambda world, _: world[name].withdraw())
+    @rule(name=st.sampled_from(PAYEES), to=st.sampled_from(["", WHO["stranger"], WHO["alice"]]))
+    def withdraw(self, name: str, to: str) -> None:
+        self.each(lambda world, _: world[name].withdraw(to))
 
     @rule(asset=st.integers(1, 5), seller=st.sampled_from(OWNERS), buyer=st.sampled_from(OWNERS))
     def sell(self, asset: int, seller: str, buyer: str) -> None:
@@ -197,12 +197,12 @@ class Trades(RuleBasedStateMachine):
             world.close()
 
 
-def offered(world: World, terms: Terms, choices: Sequence[int]) -> str:
+def offered(world: World, terms: Terms, choices: Sequence[int], *, closed: bool) -> str:
     try:
         round_ = world["consumer"].open_round(terms)
     except RefusedError:
         return ""
-    close(world, round_, choices)
+    close(world, round_, choices, closed=closed)
     return round_
 
 

@@ -12,8 +12,10 @@ from contracts.scene import (
     BOB,
     CAROL,
     CHOICES,
+    CID,
     DAVE,
     ERIN,
+    EU,
     FUND_BY,
     MODEL,
     RAW,
@@ -28,6 +30,7 @@ from contracts.scene import (
     offer,
     refusal,
 )
+from visdm.domain.assets import NO_RESERVE, Kind
 from visdm.domain.rounds import (
     MAX_ASSETS,
     REJECT,
@@ -51,6 +54,12 @@ def closed(world: World, choices: Sequence[int] = (), **changes: object) -> Outc
     outcome = world["erin"].outcome(round_)
     assert outcome is not None
     return outcome
+
+
+def later(world: World) -> dict[str, Any]:
+    """Deadlines from now on."""
+    now = world["erin"].now()
+    return {"vote_by": now + 10_000, "fund_by": now + 20_000, "settle_by": now + 30_000}
 
 
 # Opening.
@@ -119,18 +128,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     late(1, FUND_BY, SETTLE_BY),
     late(VOTE_BY, VOTE_BY, SETTLE_BY),
     late(VOTE_BY, FUND_BY, FUND_BY),
-    ({"model": 99}, "UnknownAsset(asset=99)"),
-    ({"model": ALICE}, f"AssetNotOffered(asset={ALICE})"),
-    ({"provider": US}, f"AssetNotOffered(asset={MODEL})"),
+    ({"model": 99}, "ModelUnavailable(model=99)"),
+    ({"model": ALICE}, f"ModelUnavailable(model={ALICE})"),
+    ({"provider": US}, f"ModelUnavailable(model={MODEL})"),
+    ({"provider": 0}, f"ModelUnavailable(model={MODEL})"),
     ({"assets": ()}, "BadDataset(index=0)"),
     ({"assets": tuple(range(1, MAX_ASSETS + 2))}, f"BadDataset(index={MAX_ASSETS + 1})"),
     ({"assets": (BOB, ALICE)}, "BadDataset(index=1)"),
     ({"assets": (ALICE, BOB, BOB)}, "BadDataset(index=2)"),
-    ({"assets": (0, ALICE)}, "UnknownAsset(asset=0)"),
-    ({"assets": (ALICE, 99)}, "UnknownAsset(asset=99)"),
-    ({"assets": (ALICE, MODEL)}, f"AssetNotOffered(asset={MODEL})"),
-    ({"assets": (ALICE, RIVALS)}, f"AssetNotOffered(asset={RIVALS})"),
-    ({"assets": (ALICE, RAW)}, f"AssetNotOffered(asset={RAW})"),
 ]
 
 
@@ -156,14 +161,40 @@ def test_a_consumer_brings_a_model_of_its_own(at: At) -> None:
     world["alice"].open_round(replace(TERMS, consumer=WHO["alice"]))
 
 
-def test_a_retired_asset_is_not_offered_any_more(at: At) -> None:
+def test_a_retired_or_undescribed_model_opens_no_round(at: At) -> None:
+    world = at("described")
+    raw = world["consumer"].register(Kind.MODEL, EU, 0, NO_RESERVE, CID, CID)
+    with refusal(f"ModelUnavailable(model={raw})"):
+        world["consumer"].open_round(replace(TERMS, model=raw))
+    world["consumer"].retire(MODEL)
+    with refusal(f"ModelUnavailable(model={MODEL})"):
+        world["consumer"].open_round(TERMS)
+
+
+@pytest.mark.parametrize("asset", [0, RAW, RIVALS, MODEL, 99])
+def test_an_asset_that_is_not_on_offer_has_no_weight(at: At, asset: int) -> None:
     world = at("described")
     world["bob"].retire(BOB)
-    with refusal(f"AssetNotOffered(asset={BOB})"):
-        world["consumer"].open_round(TERMS)
-    world["consumer"].retire(MODEL)
-    with refusal(f"AssetNotOffered(asset={MODEL})"):
-        world["consumer"].open_round(replace(TERMS, assets=(ALICE,)))
+    assets = tuple(sorted((ALICE, BOB, asset)))
+    outcome = closed(world, assets=assets, ladder=(10,), quorum=10_000, min_samples=100)
+    assert outcome == Outcome(RoundState.UNPRICED, (SILENT,) * 3)
+    world["alice"].set_reserve(ALICE, 10)
+    outcome = closed(world, assets=assets, ladder=(10,), quorum=10_000, seed=8, **later(world))
+    place = assets.index(ALICE)
+    assert outcome == Outcome(
+        RoundState.PRICED, tuple(int(i == place) for i in range(3)), 1, 10, 100
+    )
+
+
+def test_an_asset_that_is_described_during_the_vote_has_its_weight(at: At) -> None:
+    world = at("described")
+    round_ = world["consumer"].open_round(replace(TERMS, assets=(ALICE, RAW), quorum=10_000))
+    world["alice"].vote(round_, [0], 1, last=True)
+    world["provider"].describe(RAW, CID)
+    with refusal(f"VotingNotOver(voteBy={VOTE_BY})"):
+        world["stranger"].close_round(round_)
+    world["bob"].vote(round_, [1], 1, last=True)
+    assert world["stranger"].close_round(round_).samples == 170
 
 
 # Closing.
@@ -188,6 +219,50 @@ def test_a_round_closes_after_the_vote_by_anybody_and_once(at: At) -> None:
     assert world["stranger"].close_round(world.round) == world["erin"].outcome(world.round)
     with refusal(f"RoundNotOpen(round={world.round})"):
         world["stranger"].close_round(world.round)
+
+
+def test_a_round_closes_early_once_every_owner_said_its_last_word(at: At) -> None:
+    world = at("open")
+    for name, position in (("alice", 0), ("bob", 1), ("carol", 2)):
+        world[name].vote(world.round, [position], 1, last=True)
+    world["dave"].vote(world.round, [3], REJECT)
+    world["carol"].delegate(WHO["stranger"])
+    ballot = world["erin"].sign_ballot(world.round, 4, 2, VOTE_BY, last=True)
+    assert world["stranger"].submit_ballots(world.round, [ballot]) == {}
+    with refusal(f"VotingNotOver(voteBy={VOTE_BY})"):
+        world["consumer"].close_round(world.round)
+    world["dave"].vote(world.round, [3], 2, last=True)
+    outcome = world["stranger"].close_round(world.round)
+    assert world["erin"].now() < VOTE_BY
+    assert outcome == Outcome(RoundState.PRICED, (1, 1, 1, 2, 2), 2, 20, 1_150)
+
+
+def test_an_asset_that_is_not_on_offer_keeps_no_round_open(at: At) -> None:
+    world = at("described")
+    terms = replace(TERMS, assets=(ALICE, BOB, RAW, 99))
+    round_ = world["consumer"].open_round(terms)
+    world["alice"].vote(round_, [0], 1, last=True)
+    with refusal(f"VotingNotOver(voteBy={VOTE_BY})"):
+        world["stranger"].close_round(round_)
+    world["bob"].retire(BOB)
+    outcome = world["stranger"].close_round(round_)
+    assert outcome == Outcome(RoundState.PRICED, (1, 0, 0, 0), 1, 10, 100)
+
+
+def test_a_round_for_nothing_on_offer_closes_at_once_without_a_price(at: At) -> None:
+    world = at("described")
+    round_ = world["consumer"].open_round(replace(TERMS, assets=(RAW, 99), quorum=0))
+    assert world["stranger"].close_round(round_) == Outcome(RoundState.UNPRICED, (0, 0))
+
+
+def test_a_reserve_that_was_never_set_is_met_by_no_ladder(at: At) -> None:
+    world = at("described")
+    most = 2**80 - 2
+    outcome = closed(world, assets=(ALICE,), ladder=(most, most + 1), quorum=0)
+    assert outcome == Outcome(RoundState.UNPRICED, (SILENT,))
+    world["alice"].set_reserve(ALICE, most)
+    outcome = closed(world, assets=(ALICE,), ladder=(most, most + 1), quorum=0, **later(world))
+    assert outcome == Outcome(RoundState.PRICED, (1,), 1, most, 100)
 
 
 def test_silence_without_a_reserve_is_no_consent(at: At) -> None:

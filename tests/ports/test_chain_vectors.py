@@ -94,7 +94,6 @@ def test_every_price_is_split_as_its_vector_says(at: At) -> None:
     world = at("described")
     electorate = Electorate(world)
     world["deployer"].transfer(WHO["consumer"], 2**98)
-    world["consumer"].allow(2**98)
     for vector in json.loads((VECTORS / "payouts.json").read_text())["rewards"]:
         count = len(vector["shares"])
         unanimous = {
@@ -111,7 +110,7 @@ def test_every_price_is_split_as_its_vector_says(at: At) -> None:
         before = [world["erin"].credit(asset).earned for asset in assets]
         round_, outcome = hold(world, assets, unanimous)
         assert outcome.price == vector["price"]
-        world["consumer"].fund(round_)
+        world["consumer"].fund(round_, vector["price"])
         world["provider"].settle(round_, vector["shares"], 0, "result", "report")
         after = [world["erin"].credit(asset).earned for asset in assets]
         earned = [now - then for now, then in zip(after, before, strict=True)]

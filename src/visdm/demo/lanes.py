@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 OPERATIONS = {
     "deploy_token": "Deploy the play token",
-    "deploy_catalog": "Deploy the Catalog contract",
-    "deploy_rounds": "Deploy the Rounds contract",
-    "deploy_jobs": "Deploy the Jobs contract",
+    "deploy_jobs": "Deploy the Jobs and Catalog contracts",
     "publish_key": "Publish an encryption key",
     "register_metadata": "Publish an asset's metadata",
     "set_reserve": "Set a reserve",

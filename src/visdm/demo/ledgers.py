@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from visdm.demo.lanes import human
 from visdm.demo.markup import Markup, brief, tag
-from visdm.demo.summary import PAPER_GAS
 from visdm.demo.summary import money as amount
+from visdm.domain.paper import GAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -199,7 +199,7 @@ def gas(summary: Summary) -> Markup:
     """Show what each operation cost beside the paper's figure."""
     rows = []
     for operation, used in summary.gas.items():
-        paper = PAPER_GAS.get(operation, 0)
+        paper = GAS.get(operation, 0)
         ratio = f"{'▲' if used > paper else '▼'} {used / paper:.0%}" if paper else NONE
         rows.append([human(operation), f"{used:,}", f"{paper:,}" if paper else NONE, ratio])
     told = (

@@ -364,11 +364,13 @@ class Story:
             raise JobError("an earlier run of this demo failed, and was refunded")
         if state is JobState.FUNDED:
             self.provider.run(self.round, progress)
+        for unpaid in self.provider.unpaid_jobs():
+            self.provider.chain.pay(unpaid)
 
     def _call_money_back(self) -> None:
-        self.world.travel(self._opened.settle_by + 1)
-        self.consumer.refund(self.round)
-        self.teller.say(f"consumer-1 has {money(self.consumer.withdraw())} back")
+        self.provider.give_up(self.round)
+        job = self.consumer.chain.jobs()[self.round]
+        self.teller.say(f"consumer-1 has {money(job.price + job.fee_cap)} back")
         mark_ended(self.out)
 
     def _wrong(self, name: str) -> bool:

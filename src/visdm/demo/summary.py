@@ -5,25 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from visdm.domain.paper import GAS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DECIMALS = 6
 UNIT = "PLAY"
-
-PAPER_GAS = {
-    "deploy_catalog": 971_868,
-    "deploy_rounds": 1_585_988,
-    "deploy_jobs": 1_055_988,
-    "register_data_asset": 350_396,
-    "register_model_asset": 293_280,
-    "register_metadata": 318_956,
-    "open_round": 3_000_000,
-    "vote_direct": 75_200,
-    "vote_batched": 75_200,
-    "pay_owner": 20_112,
-}
-"""Tables 2 and 3 of the paper: its ETH figures at 2.5 gwei a gas."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +90,7 @@ class Summary:
         """Return the figures as one JSON object; timeline and map are for the page alone."""
         fields = asdict(self)
         del fields["timeline"], fields["points"]
-        return {**fields, "paper_gas": {k: v for k, v in PAPER_GAS.items() if k in self.gas}}
+        return {**fields, "paper_gas": {k: v for k, v in GAS.items() if k in self.gas}}
 
 
 def money(amount: int) -> str:

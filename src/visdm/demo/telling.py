@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from visdm.demo.summary import PAPER_GAS, UNIT, Summary, money
+from visdm.demo.summary import UNIT, Summary, money
+from visdm.domain.paper import GAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,7 +113,7 @@ def _gas(summary: Summary) -> Table:
     for heading in ("operation", "gas", "paper", "of the paper's"):
         table.add_column(heading, justify="left" if heading == "operation" else "right")
     for operation, gas in summary.gas.items():
-        paper = PAPER_GAS.get(operation)
+        paper = GAS.get(operation)
         table.add_row(
             operation.replace("_", " "),
             f"{gas:,}",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-NO_RESERVE = 2**96 - 1
-"""The reserve of an owner who sets none: no ladder reaches it, so silence is never consent."""
+NO_RESERVE = 2**80 - 1
+"""The reserve of an owner who sets none: it is never met, so silence is never consent."""
 
 
 class Kind(IntEnum):

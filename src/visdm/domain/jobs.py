@@ -17,16 +17,20 @@ WHOLE = 1_000_000_000
 
 
 class JobState(IntEnum):
-    """Numbers as in `Jobs.sol`."""
+    """Where a funded round is; numbers as in `Rounds.sol`."""
 
-    FUNDED = 1
-    SETTLED = 2
-    REFUNDED = 3
+    FUNDED = 4
+    SETTLED = 5
+    REFUNDED = 6
 
 
 @dataclass(frozen=True)
 class Job:
-    """A funded round; money in token units, `result` and `report` are CIDs."""
+    """A funded round; money in token units, `result` and `report` are CIDs.
+
+    `change` is what of the fee cap the consumer has still to take back; `credited` the first
+    position whose reward is not credited yet: a settlement of many owners comes in chunks.
+    """
 
     round: str
     state: JobState
@@ -37,6 +41,8 @@ class Job:
     shares: tuple[int, ...] = ()
     result: str = ""
     report: str = ""
+    change: int = 0
+    credited: int = 0
 
 
 @dataclass(frozen=True)

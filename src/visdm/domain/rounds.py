@@ -1,6 +1,6 @@
 """Price rounds: terms, ballots and the weighted quantile that finds the price (3.3(3)).
 
-The same rules stand in `Rounds.sol`; `tests/vectors/rounds.json` is read by both.
+The same rules stand in `PriceRule.sol`; `tests/vectors/rounds.json` is read by both.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from enum import IntEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from visdm.domain.assets import NO_RESERVE
 from visdm.domain.values import MAX_EXACT, METHODS, SHAPLEY
-from visdm.errors import TermsError
+from visdm.errors import InputError, TermsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,16 +23,18 @@ BASIS = 10_000
 SILENT = 0
 REJECT = 127
 MAX_STEPS = 100
-MAX_ASSETS = 256
-MAX_NONCE = 255
+MAX_ASSETS = 2_048
+LAST = 255
+"""The nonce of an owner's last word, which no other answer replaces."""
+
 MAX_DELEGATIONS = 4
 
 
 LIMITS = {
     "seed": 2**64,
-    "min_samples": 2**32,
+    "min_samples": 2**48,
     "fee_cap": 2**96,
-    "provider": 2**32,
+    "provider": 2**24,
     "vote_by": 2**40,
     "fund_by": 2**40,
     "settle_by": 2**40,
@@ -91,7 +94,7 @@ class Terms:
             number = getattr(self, name)
             if not 0 <= number < limit:
                 raise TermsError(f"{name} {number} is not within 0..{limit - 1}")
-        if self.ladder[-1] >= LIMITS["fee_cap"]:
+        if self.ladder[-1] >= NO_RESERVE:
             raise TermsError(f"the price ladder ends at {self.ladder[-1]}, beyond any amount")
         if self.method not in METHODS:
             raise TermsError(
@@ -131,7 +134,7 @@ class Ballot:
 
     `position` is the asset's place in `Terms.assets`; `choice` is 1 + the index of the
     lowest ladder step accepted, or `REJECT`. A ballot counts only if its `nonce`
-    is above that of the ballot it replaces.
+    is above that of the ballot it replaces; `LAST` says that nothing will replace it.
     """
 
     round: str
@@ -147,7 +150,7 @@ class Ballot:
         return (
             0 <= self.position < positions
             and 0 < self.choice <= REJECT
-            and 0 < self.nonce <= MAX_NONCE
+            and 0 < self.nonce <= LAST
             and 0 <= self.deadline < LIMITS["vote_by"]
         )
 
@@ -183,6 +186,8 @@ class Outcome:
 
 def reserve_choice(reserve: int, ladder: Sequence[int]) -> int:
     """Return the choice that a reserve makes for a silent owner: `SILENT` if out of reach."""
+    if reserve == NO_RESERVE:
+        return SILENT
     for index, price in enumerate(ladder):
         if price >= reserve:
             return index + 1
@@ -219,3 +224,18 @@ def tally(terms: Terms, standings: Sequence[Standing], ballots: Sequence[int]) -
     if accepted < terms.min_samples:
         return unpriced
     return Outcome(RoundState.PRICED, choices, step, terms.ladder[step - 1], accepted)
+
+
+def choice_for(terms: Terms, least: int | None) -> int:
+    """Return the choice that says "at least `least` a sample"; None rejects.
+
+    Raises `InputError` when the ladder does not reach that high: to reject is to say so.
+    """
+    if least is None:
+        return REJECT
+    for index, price in enumerate(terms.ladder):
+        if price >= least:
+            return index + 1
+    raise InputError(
+        f"the ladder ends at {terms.ladder[-1]}, below {least}", hint="reject the round instead"
+    )

@@ -10,6 +10,7 @@ from visdm.domain.assets import NO_RESERVE, Kind, State
 from visdm.domain.jobs import Job, JobState
 from visdm.domain.metadata import Metadata
 from visdm.domain.reports import Report, check
+from visdm.domain.rounds import Standing, tally
 from visdm.domain.sampling import Criteria, sample
 from visdm.errors import BlobError, InputError, TermsError, UnknownError
 from visdm.ports import Computation, Limits, silent
@@ -120,16 +121,30 @@ class Consumer:
         """Close a round whose vote is over; return how it ended."""
         return self.chain.outcome(round_) or self.chain.close_round(round_)
 
+    def expected(self, round_: str) -> Outcome:
+        """Return how a round closed, or how it would close on the answers given so far."""
+        closed = self.chain.outcome(round_)
+        if closed is not None:
+            return closed
+        terms, register = self._terms(round_), {a.asset: a for a in self.chain.assets()}
+        # Terms may name what is not on offer, or not there at all: it has no weight.
+        offered = {
+            number: Standing(a.samples, a.reserve, available=True)
+            for number, a in register.items()
+            if (a.kind, a.state, a.provider) == (Kind.DATA, State.DESCRIBED, terms.provider)
+        }
+        nothing = Standing(0, NO_RESERVE, available=False)
+        standings = [offered.get(number, nothing) for number in terms.assets]
+        return tally(terms, standings, self.chain.ballots(round_))
+
     def fund(self, round_: str) -> Job:
-        """Pay a priced round into escrow, unless it is paid."""
+        """Pay a round into escrow, unless it is paid; one that is open is closed with it."""
+        terms = self._terms(round_)
         if round_ not in self.chain.jobs():
-            outcome = self.chain.outcome(round_)
-            if outcome is None or not outcome.price:
+            outcome = self.expected(round_)
+            if not outcome.price:
                 raise InputError(f"round {round_} has no price", hint="open another round")
-            due = outcome.price + self.chain.rounds()[round_].fee_cap
-            if self.chain.allowance() < due:
-                self.chain.allow(due)
-            self.chain.fund(round_)
+            self.chain.fund(round_, outcome.price + terms.fee_cap)
         return self.chain.jobs()[round_]
 
     def report(self, round_: str) -> Report:
@@ -182,6 +197,12 @@ class Consumer:
         if not self.chain.claimable(self.chain.account):
             return 0
         return self.chain.withdraw()
+
+    def _terms(self, round_: str) -> Terms:
+        try:
+            return self.chain.rounds()[round_]
+        except KeyError:
+            raise UnknownError("round", round_, hint="see `visdm round list`") from None
 
     def _provider_of(self, round_: str) -> str:
         index = self.chain.rounds()[round_].provider

@@ -135,6 +135,20 @@ class ComputeProvider:
         )
         return report
 
+    def give_up(self, round_: str) -> None:
+        """Give a funded job's money back to its consumer at once, where it cannot be computed."""
+        if self.chain.jobs()[round_].state is JobState.FUNDED:
+            self.chain.refund(round_)
+
+    def unpaid_jobs(self) -> list[str]:
+        """Return the settled jobs of this provider whose owners are not all credited yet."""
+        mine, rounds = self._indices(), self.chain.rounds()
+        return [
+            round_
+            for round_, job in self.chain.jobs().items()
+            if job.credited < len(job.shares) and rounds[round_].provider in mine
+        ]
+
     def withdraw(self) -> int:
         """Take out the fees earned; 0 when there is nothing."""
         if not self.chain.claimable(self.chain.account):

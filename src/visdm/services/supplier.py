@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from visdm.domain.assets import NO_RESERVE, Kind, State
-from visdm.domain.rounds import MAX_DELEGATIONS, REJECT
-from visdm.errors import InputError, UnknownError
+from visdm.domain.rounds import MAX_DELEGATIONS, choice_for
+from visdm.errors import RefusedError, UnknownError
 from visdm.ports import silent
 from visdm.services import parcels
 
@@ -83,50 +83,69 @@ class Supplier:
         if self.chain.delegate_of(self.chain.account) != to:
             self.chain.delegate(to)
 
-    def vote(self, round_: str, least: int | None) -> None:
+    def vote(self, round_: str, least: int | None, *, last: bool = False) -> list[int]:
         """Answer a round for every asset this account owns, whatever its delegate said.
 
-        `least` is the least price per sample accepted, None a rejection. What stands already
-        is not sent again.
-        """
-        owners = self._owners()
-        self._answer(round_, least, lambda asset, _: owners[asset] == self.chain.account)
-
-    def vote_for_others(self, round_: str, least: int | None) -> None:
-        """Answer a round as a delegate, for all whose vote this account has.
-
-        Who has answered itself is left alone.
+        `least` is the least price per sample accepted, None a rejection; `last` makes it this
+        owner's last word. What stands already is not sent again. Returns its assets in the round.
         """
         owners = self._owners()
         self._answer(
+            round_, least, lambda asset, _: owners.get(asset) == self.chain.account, last=last
+        )
+        assets = self._terms(round_).assets
+        return [asset for asset in assets if owners.get(asset) == self.chain.account]
+
+    def vote_for_others(self, round_: str, least: int | None) -> list[int]:
+        """Answer a round as a delegate, for all whose vote this account has.
+
+        Who has answered itself is left alone. Returns the assets that were answered for.
+        """
+        owners = self._owners()
+        return self._answer(
             round_,
             least,
-            lambda asset, voter: voter != owners[asset] and self._votes_for(owners[asset]),
+            lambda asset, voter: (
+                asset in owners and voter != owners[asset] and self._votes_for(owners[asset])
+            ),
         )
 
-    def _answer(self, round_: str, least: int | None, concerns: Callable[[int, str], bool]) -> None:
+    def _answer(
+        self,
+        round_: str,
+        least: int | None,
+        concerns: Callable[[int, str], bool],
+        *,
+        last: bool = False,
+    ) -> list[int]:
         terms = self._terms(round_)
         choice = choice_for(terms, least)
-        standing = zip(self.chain.voters(round_), self.chain.ballots(round_), strict=True)
+        standing = list(zip(self.chain.voters(round_), self.chain.ballots(round_), strict=True))
+        said = (self.chain.account, choice)
         places = [
             place
             for place, (voter, cast) in enumerate(standing)
-            if (voter, cast) != (self.chain.account, choice)
-            and concerns(terms.assets[place], voter)
+            if (last or (voter, cast) != said) and concerns(terms.assets[place], voter)
         ]
         if places:
-            self.chain.vote(round_, places, choice)
+            try:
+                self.chain.vote(round_, places, choice, last=last)
+            except RefusedError:
+                # A last word is said once: said again, it stands already.
+                if not last or any(standing[place] != said for place in places):
+                    raise
+        return [terms.assets[place] for place in places]
 
     def _owners(self) -> dict[int, str]:
         return {asset.asset: asset.owner for asset in self.chain.assets()}
 
-    def sign(self, round_: str, least: int | None) -> list[Ballot]:
+    def sign(self, round_: str, least: int | None, *, last: bool = False) -> list[Ballot]:
         """Sign ballots for this account's own assets in a round, for anybody to submit."""
         terms = self._terms(round_)
         choice = choice_for(terms, least)
         owned = {asset.asset for asset in self.assets()}
         return [
-            self.chain.sign_ballot(round_, place, choice, terms.vote_by)
+            self.chain.sign_ballot(round_, place, choice, terms.vote_by, last=last)
             for place, asset in enumerate(terms.assets)
             if asset in owned
         ]
@@ -162,18 +181,3 @@ class Supplier:
             if asset.asset == number:
                 return asset
         raise UnknownError("asset", number, hint="name one that this account owns")
-
-
-def choice_for(terms: Terms, least: int | None) -> int:
-    """Return the choice that says "at least `least` a sample"; None rejects.
-
-    Raises `InputError` when the ladder does not reach that high: to reject is to say so.
-    """
-    if least is None:
-        return REJECT
-    for index, price in enumerate(terms.ladder):
-        if price >= least:
-            return index + 1
-    raise InputError(
-        f"the ladder ends at {terms.ladder[-1]}, below {least}", hint="reject the round instead"
-    )

@@ -16,7 +16,8 @@ from unit.demo.trades import GAS, SECONDS, trade, tree_of, words_of
 from visdm.demo.ledgers import ANSWERS
 from visdm.demo.markup import SVG, Markup, clean, tag
 from visdm.demo.page import page
-from visdm.demo.summary import PAPER_GAS, money
+from visdm.demo.summary import money
+from visdm.domain import paper
 
 ATTACK = "<script>alert('gone')</script>"
 
@@ -81,9 +82,9 @@ def test_every_operation_is_beside_the_papers_figure() -> None:
     told = words_of(page(trade()))
     for operation, gas in GAS.items():
         assert f"{gas:,}" in told
-        if operation in PAPER_GAS:
-            sign = "▲" if gas > PAPER_GAS[operation] else "▼"
-            assert f"{PAPER_GAS[operation]:,} {sign} {gas / PAPER_GAS[operation]:.0%}" in told
+        if operation in paper.GAS:
+            sign = "▲" if gas > paper.GAS[operation] else "▼"
+            assert f"{paper.GAS[operation]:,} {sign} {gas / paper.GAS[operation]:.0%}" in told
 
 
 def test_an_operation_without_a_name_of_its_own_is_still_readable() -> None:

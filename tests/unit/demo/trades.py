@@ -14,8 +14,6 @@ from visdm.domain.jobs import WHOLE, rewards
 HOUR = 3_600
 GAS = {
     "deploy_token": 1_402_311,
-    "deploy_catalog": 2_204_518,
-    "deploy_rounds": 1_911_204,
     "deploy_jobs": 1_488_930,
     "transfer_tokens": 51_840,
     "publish_key": 95_112,
@@ -28,7 +26,6 @@ GAS = {
     "vote_direct": 58_120,
     "delegate": 46_331,
     "close_round": 71_250,
-    "allow_tokens": 46_400,
     "fund_job": 92_870,
     "settle_job": 174_402,
     "withdraw": 48_902,
@@ -41,7 +38,7 @@ SECONDS = {"images": 0.912, "market": 2.4, "compute": 21.37, "withdraw": 0.8, "m
 def moments(suppliers: int) -> tuple[Moment, ...]:
     """The transactions of a trade, a block each, with an hour of voting."""
     names = [f"supplier-{k + 1}" for k in range(suppliers)]
-    told = [("operator", f"deploy_{c}") for c in ("token", "catalog", "rounds", "jobs")]
+    told = [("operator", f"deploy_{c}") for c in ("token", "jobs")]
     told += [("operator", "transfer_tokens"), ("consumer-1", "publish_key")]
     told += [("provider-1", "publish_key"), ("provider-1", "announce_provider")]
     told += [(name, "publish_key") for name in names]
@@ -50,7 +47,7 @@ def moments(suppliers: int) -> tuple[Moment, ...]:
     told += [("provider-1", "register_metadata")] * (suppliers + 1)
     told += [("consumer-1", "open_round"), ("consumer-1", "submit_ballots")]
     told += [(names[1], "delegate"), (names[0], "vote_direct"), ("consumer-1", "close_round")]
-    told += [("consumer-1", "allow_tokens"), ("consumer-1", "fund_job")]
+    told += [("consumer-1", "fund_job")]
     told += [("provider-1", "settle_job")]
     told += [(name, "withdraw") for name in [*names, "provider-1", "consumer-1"]]
     opened = told.index(("consumer-1", "close_round"))

@@ -21,7 +21,7 @@ VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "payouts.json").re
 VALUES = st.dictionaries(
     st.integers(1, 10_000), st.fractions(-1, 2, max_denominator=10**12), min_size=1, max_size=12
 )
-PRICES = st.integers(0, 2**112 - 1)
+PRICES = st.integers(0, 2**96 - 1)
 
 
 @st.composite
@@ -115,6 +115,19 @@ def test_rewards_sum_to_the_price_and_are_within_a_unit_of_exact(
 def test_a_share_of_nothing_earns_nothing(price: int, split: list[int]) -> None:
     earned = zip(rewards(price, split), split, strict=True)
     assert all(reward == 0 for reward, part in earned if part == 0)
+
+
+@given(PRICES, parts(), st.data())
+def test_a_settlement_in_parts_gives_the_same_rewards(
+    price: int, split: list[int], data: st.DataObject
+) -> None:
+    """A part knows the shares before it by their sum alone."""
+    end = data.draw(st.integers(0, len(split)))
+    before = sum(split[:end])
+    rest = rewards(price, [before, *split[end:]])
+    found = rewards(price, split)
+    assert sum(found[:end]) == rest[0]
+    assert found[end:] == rest[1:]
 
 
 @pytest.mark.parametrize("split", [[], [0, 0], [WHOLE - 1], [WHOLE, 1], [WHOLE + 5, -5]])

@@ -14,21 +14,24 @@ from hypothesis import strategies as st
 from visdm.domain.assets import NO_RESERVE
 from visdm.domain.rounds import (
     BASIS,
+    LAST,
     LIMITS,
     MAX_ASSETS,
     MAX_STEPS,
     REJECT,
     SILENT,
+    Ballot,
     Outcome,
     RoundState,
     Standing,
     Task,
     Terms,
+    choice_for,
     reserve_choice,
     tally,
 )
 from visdm.domain.values import EQUAL, MAX_EXACT
-from visdm.errors import TermsError
+from visdm.errors import InputError, TermsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +91,9 @@ def test_terms_without_contradiction_pass() -> None:
     replace(TERMS, assets=tuple(range(1, MAX_EXACT + 1))).check()
     replace(TERMS, assets=tuple(range(1, MAX_ASSETS + 1)), method=EQUAL).check()
     replace(TERMS, ladder=tuple(range(1, MAX_STEPS + 1))).check()
+    replace(TERMS, ladder=(1, NO_RESERVE - 1)).check()
+    for name in ("seed", "min_samples", "fee_cap", "provider"):
+        replace(TERMS, **{name: LIMITS[name] - 1}).check()  # type: ignore[arg-type]  # numbers
     replace(TERMS, quorum=BASIS, threshold=1).check()
 
 
@@ -110,7 +116,8 @@ def test_terms_without_contradiction_pass() -> None:
         ),
         ({"assets": tuple(range(1, 10))}, "exact Shapley values take at most 8 assets, not 9"),
         ({"method": "guess"}, "unknown method 'guess'"),
-        ({"ladder": (1, 2**96)}, f"the price ladder ends at {2**96}"),
+        ({"ladder": (1, NO_RESERVE)}, f"the price ladder ends at {NO_RESERVE}, beyond any amount"),
+        ({"ladder": (1, 2**80)}, f"the price ladder ends at {2**80}"),
         ({"threshold": 0}, "threshold 0 "),
         ({"threshold": 10_001}, "threshold 10001 "),
         ({"quorum": -1}, "quorum -1 "),
@@ -272,5 +279,44 @@ def test_a_reserve_names_the_lowest_step_not_below_it(reserve: int, ladder: list
         assert all(price < reserve for price in ladder[: choice - 1])
 
 
-def test_no_ladder_reaches_a_reserve_that_was_never_set() -> None:
-    assert reserve_choice(NO_RESERVE, [2**96 - 2]) == SILENT
+@given(st.sets(st.integers(1, 2**97), min_size=1, max_size=8).map(sorted))
+def test_no_ladder_reaches_a_reserve_that_was_never_set(ladder: list[int]) -> None:
+    assert reserve_choice(NO_RESERVE, ladder) == SILENT
+    assert reserve_choice(NO_RESERVE, [*ladder[:-1], NO_RESERVE]) == SILENT
+
+
+def test_the_highest_reserve_is_met_by_the_highest_step() -> None:
+    assert reserve_choice(NO_RESERVE - 1, [1, NO_RESERVE - 1]) == 2
+
+
+# What an owner says.
+
+
+def test_a_least_price_is_the_lowest_step_that_pays_it() -> None:
+    least = {0: 1, 10: 1, 11: 2, 20: 2, 30: 3}
+    assert {price: choice_for(TERMS, price) for price in least} == least
+    assert choice_for(TERMS, None) == REJECT
+    with pytest.raises(InputError, match="ladder ends at 30, below 31"):
+        choice_for(TERMS, 31)
+
+
+@pytest.mark.parametrize(
+    ("changes", "plausible"),
+    [
+        ({}, True),
+        ({"position": 2, "choice": REJECT, "nonce": LAST, "deadline": 2**40 - 1}, True),
+        ({"position": -1}, False),
+        ({"position": 3}, False),
+        ({"choice": SILENT}, False),
+        ({"choice": REJECT + 1}, False),
+        ({"nonce": 0}, False),
+        ({"nonce": LAST + 1}, False),
+        ({"deadline": -1}, False),
+        ({"deadline": 2**40}, False),
+    ],
+)
+def test_a_strangers_ballot_is_looked_at_before_it_is_sent(
+    changes: dict[str, Any], *, plausible: bool
+) -> None:
+    ballot = Ballot("0x", position=0, choice=1, nonce=1, deadline=0, voter="0x", signature=b"")
+    assert replace(ballot, **changes).is_plausible(3) is plausible

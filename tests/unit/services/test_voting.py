@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from unit.services.deals import terms
-from visdm.domain.rounds import MAX_NONCE, REJECT
+from visdm.domain.rounds import LAST, REJECT
+from visdm.errors import RefusedError
 
 if TYPE_CHECKING:
     from visdm.domain.rounds import Ballot
@@ -55,22 +58,23 @@ def test_a_delegate_cannot_use_up_the_owners_ballots(market: World) -> None:
     owner = market.supplier("supplier-2")
     owner.delegate(trustee.chain.account)
     for _ in range(3):
-        (last,) = last_nonce(market, round_, "supplier-1", position=1)
-        assert consumer.chain.submit_ballots(round_, [last]) in ({}, {0: "the nonce was used"})
+        (highest,) = highest_nonce(market, round_, "supplier-1", position=1)
+        answer = consumer.chain.submit_ballots(round_, [highest])
+        assert answer in ({}, {0: "the nonce was used"})
     consumer.submit(round_, owner.sign(round_, None))
     assert consumer.chain.ballots(round_)[1] == REJECT
     owner.vote(round_, 100)
     assert consumer.chain.ballots(round_)[1] == 1
 
 
-def last_nonce(world: World, round_: str, voter: str, *, position: int) -> list[Ballot]:
-    """Sign a ballot with the highest nonce there is."""
+def highest_nonce(world: World, round_: str, voter: str, *, position: int) -> list[Ballot]:
+    """Sign a ballot with the highest nonce below that of a last word."""
     chain = world.chain(voter)
     real = chain._call
 
     def forged(contract: str, function: str, *args: object) -> object:
         answer = real(contract, function, *args)
-        return (answer[0], False, MAX_NONCE - 1) if function == "answerOf" else answer
+        return (answer[0], False, LAST - 2) if function == "answerOf" else answer
 
     chain._call = forged  # type: ignore[method-assign]  # a voter of its own making
     return [chain.sign_ballot(round_, position, 1, chain.rounds()[round_].vote_by)]
@@ -95,3 +99,31 @@ def test_a_delegate_answers_for_those_who_did_not(market: World) -> None:
         market.supplier(name).delegate(trustee)
     market.supplier("supplier-1").vote_for_others(round_, 100)
     assert consumer.chain.ballots(round_) == [0, 2, 1], "its own asset is another matter"
+
+
+def test_a_last_word_is_signed_or_sent_and_stands(market: World) -> None:
+    consumer = market.consumer("consumer-1")
+    round_ = consumer.open_round(terms(market))
+    market.supplier("supplier-1").vote(round_, 200)
+    market.supplier("supplier-1").vote(round_, 200, last=True)
+    (ballot,) = market.supplier("supplier-2").sign(round_, 100, last=True)
+    assert ballot.nonce == LAST
+    assert consumer.submit(round_, [ballot]) == {}
+    for name in ("supplier-1", "supplier-2"):
+        with pytest.raises(RefusedError, match="BallotRefused"):
+            market.supplier(name).vote(round_, None)
+    assert consumer.chain.ballots(round_) == [2, 1, 0]
+    with pytest.raises(RefusedError, match="VotingNotOver"):
+        consumer.close(round_)
+    market.supplier("supplier-3").vote(round_, None, last=True)
+    assert consumer.close(round_).price == 200 * 16
+
+
+def test_an_asset_that_does_not_exist_keeps_no_owner_from_answering(market: World) -> None:
+    """Terms may name any number: a consumer of its own making does not ask our service first."""
+    round_ = market.chain("consumer-1").open_round(terms(market, assets=(1, 2, 99)))
+    market.supplier("supplier-2").delegate(market.address("supplier-1"))
+    market.supplier("supplier-1").vote(round_, 100)
+    market.supplier("supplier-1").vote_for_others(round_, 200)
+    assert len(market.supplier("supplier-1").sign(round_, 100)) == 1
+    assert market.chain("consumer-1").ballots(round_) == [1, 2, 0]

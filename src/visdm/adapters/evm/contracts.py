@@ -21,7 +21,7 @@ from visdm.errors import ChainError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-CONTRACTS = ("Catalog", "Rounds", "Jobs", "DevToken")
+CONTRACTS = ("Catalog", "Jobs", "SupplierDAO", "DevToken")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,6 @@ class Market:
 
     token: str
     catalog: str
-    rounds: str
     jobs: str
 
 

@@ -1,4 +1,6 @@
-"""Deploying a market: four contracts, after which the deployer has no say in it."""
+"""Deploying a market: a token and the jobs, which bring their catalog along. Nobody then has a
+say in it, the deployer neither.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,16 @@ if TYPE_CHECKING:
 
 
 def market_of(deployer: str) -> Market:
-    """Return where the market of `deployer` is or will be: its first four contracts."""
-    addresses = []
-    for nonce in range(4):
-        created = keccak(rlp.encode([to_canonical_address(deployer), nonce]))[12:]
-        addresses.append(str(to_checksum_address(created)))
-    return Market(*addresses)
+    """Return where the market of `deployer` is or will be: its first two contracts and the
+    catalog, which is the first that the jobs contract makes.
+    """
+    jobs = _created(deployer, 1)
+    return Market(token=_created(deployer, 0), catalog=_created(jobs, 1), jobs=jobs)
+
+
+def _created(maker: str, nonce: int) -> str:
+    address = keccak(rlp.encode([to_canonical_address(maker), nonce]))[12:]
+    return str(to_checksum_address(address))
 
 
 def deploy(web3: Web3, key: LocalAccount, supply: int) -> Market:
@@ -34,9 +40,7 @@ def deploy(web3: Web3, key: LocalAccount, supply: int) -> Market:
     market = market_of(key.address)
     steps = (
         ("DevToken", market.token, (supply,)),
-        ("Catalog", market.catalog, ()),
-        ("Rounds", market.rounds, (market.catalog,)),
-        ("Jobs", market.jobs, (market.catalog, market.rounds, market.token)),
+        ("Jobs", market.jobs, (market.token,)),
     )
     for name, address, args in steps:
         if not web3.eth.get_code(to_checksum_address(address)):

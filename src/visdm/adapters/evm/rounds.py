@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hexbytes import HexBytes
 
 from visdm.adapters.evm.session import Session
-from visdm.domain.rounds import MAX_NONCE, Ballot, Outcome, RoundState, Task, Terms
-from visdm.errors import InputError, TermsError, UnknownError
+from visdm.domain.rounds import LAST, Ballot, Outcome, RoundState, Task, Terms
+from visdm.errors import InputError, RefusedError, TermsError, UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +24,12 @@ SKIPPED = (
     "the owner has answered itself",
     "the nonce was used",
     "the signature is not the voter's",
+    "its owner has said its last word, or who votes is not the owner and has none",
 )
 """Why a ballot did not count; places as in `Rounds.Skipped`."""
+
+SIGNATURE_SIZE, PARITY = 65, (27, 28)
+"""Of a signature by a key: r, s and one of two last bytes."""
 
 BALLOT_TYPES = {
     "Ballot": [
@@ -48,37 +53,48 @@ class RoundsSession(Session):
         }
 
     def ballots(self, round_: str) -> list[int]:
-        """Return the choices cast so far, by position."""
+        """Return the choices cast so far, by position; once closed, the final ones."""
+        closed = self.outcome(round_)
+        if closed is not None:
+            return list(closed.choices)
         count = len(self._terms(round_).assets)
-        return [int(c) for c in self._call("rounds", "choicesOf", HexBytes(round_), count)]
+        return [int(c) for c in self._call("jobs", "choicesOf", HexBytes(round_), count)]
 
     def voters(self, round_: str) -> list[str]:
         """Return who cast the standing ballot, by position; '' where there is none."""
         cast = {
-            event.args["asset"]: str(event.args["voter"])
+            vote["asset"]: str(vote["voter"])
             for event in self._ledger.named("Voted")
-            if "0x" + bytes(event.args["round"]).hex() == round_
+            if bytes(event.args["round"]) == bytes(HexBytes(round_))
+            for vote in event.args["votes"]
         }
         return [cast.get(asset, "") for asset in self._terms(round_).assets]
 
     def outcome(self, round_: str) -> Outcome | None:
         """Return how the round closed; None while it is open."""
-        self._terms(round_)
-        state, step, samples, price = self._call("rounds", "roundOf", HexBytes(round_))
-        if state == RoundState.OPEN:
-            return None
-        return Outcome(RoundState(state), tuple(self.ballots(round_)), step, price, samples)
+        terms = self._terms(round_)
+        for event in self._ledger.named("RoundClosed"):
+            args = event.args
+            if bytes(args["round"]) == bytes(HexBytes(round_)):
+                price, choices = args["unitPrice"], tuple(args["choices"])
+                step = terms.ladder.index(price) + 1 if price else 0
+                return Outcome(RoundState(args["state"]), choices, step, price, args["samples"])
+        return None
 
     def open_round(self, terms: Terms) -> str:
         """As the consumer: open a round; return its id."""
-        events = self._send("rounds", "open", to_tuple(terms))
+        events = self._send("jobs", "open", to_tuple(terms))
         return "0x" + bytes(events[-1].args["round"]).hex()
 
-    def vote(self, round_: str, positions: Sequence[int], choice: int) -> None:
+    def vote(
+        self, round_: str, positions: Sequence[int], choice: int, *, last: bool = False
+    ) -> None:
         """As owner or delegate of the assets at `positions`: answer."""
-        self._send("rounds", "vote", to_tuple(self._terms(round_)), list(positions), choice)
+        self._send("jobs", "vote", to_tuple(self._terms(round_)), list(positions), choice, last)
 
-    def sign_ballot(self, round_: str, position: int, choice: int, deadline: int) -> Ballot:
+    def sign_ballot(
+        self, round_: str, position: int, choice: int, deadline: int, *, last: bool = False
+    ) -> Ballot:
         """Sign an answer that somebody else may submit. Nothing is written."""
         assets = self._terms(round_).assets
         draft = Ballot(round_, position, choice, 1, deadline, self.account, b"")
@@ -88,10 +104,10 @@ class RoundsSession(Session):
                 hint=f"it asks for {len(assets)} assets, the first at position 0",
             )
         asset = assets[position]
-        _, by_owner, used = self._call("rounds", "answerOf", HexBytes(round_), position)
+        _, by_owner, used = self._call("jobs", "answerOf", HexBytes(round_), position)
         own = self._call("catalog", "ownerOf", asset) == self.account
         # An owner's numbers begin anew above its delegate's.
-        nonce = min(used + 1, MAX_NONCE) if by_owner == own else 1
+        nonce = LAST if last else min(used + 1, LAST - 1) if by_owner == own else 1
         message = {
             "round": HexBytes(round_),
             "asset": asset,
@@ -100,29 +116,40 @@ class RoundsSession(Session):
             "deadline": deadline,
         }
         domain = {
-            "name": "ViSDM Rounds",
+            "name": "ViSDM",
             "version": "1",
             "chainId": self._ledger.web3.eth.chain_id,
-            "verifyingContract": self._ledger.market.rounds,
+            "verifyingContract": self._ledger.market.jobs,
         }
         signed = self._key.sign_typed_data(domain, BALLOT_TYPES, message)
         return replace(draft, nonce=nonce, signature=bytes(signed.signature))
 
     def submit_ballots(self, round_: str, ballots: Sequence[Ballot]) -> dict[int, str]:
         """Submit signed ballots; return those skipped: place in `ballots` to reason."""
-        packed = [
-            (b.position, b.choice, b.nonce, b.deadline, b.voter, b.signature) for b in ballots
-        ]
-        events = self._send("rounds", "submit", to_tuple(self._terms(round_)), packed)
-        return {
-            int(event.args["index"]): SKIPPED[event.args["reason"]]
-            for event in events
-            if event.name == "BallotSkipped"
-        }
+        terms, skipped = to_tuple(self._terms(round_)), {}
+        short = [place for place, ballot in enumerate(ballots) if is_short(ballot)]
+        if short:
+            events = self._send("jobs", "submit", terms, [packed(ballots[i]) for i in short])
+            skipped = {
+                short[event.args["index"]]: SKIPPED[event.args["reason"]]
+                for event in events
+                if event.name == "BallotSkipped"
+            }
+        for place in sorted(set(range(len(ballots))) - set(short)):
+            ballot = ballots[place]
+            try:
+                given = (ballot.voter, terms, packed(ballot), ballot.signature)
+                self._send("jobs", "submitFor", *given)
+            except RefusedError as refused:
+                code = re.fullmatch(r"BallotRefused\(reason=(\d+)\)", refused.reason)
+                if code is None:
+                    raise
+                skipped[place] = SKIPPED[int(code[1])]
+        return skipped
 
     def close_round(self, round_: str) -> Outcome:
         """As anybody, after the vote: find the price."""
-        self._send("rounds", "close", to_tuple(self._terms(round_)))
+        self._send("jobs", "close", to_tuple(self._terms(round_)))
         outcome = self.outcome(round_)
         assert outcome is not None, "a closed round has an outcome"  # noqa: S101  # by contract
         return outcome
@@ -132,6 +159,23 @@ class RoundsSession(Session):
             return self.rounds()[round_]
         except KeyError:
             raise UnknownError("round", round_, hint="see `visdm round list`") from None
+
+
+def is_short(ballot: Ballot) -> bool:
+    """Whether a ballot's signer shows from its signature; otherwise a contract has to be asked."""
+    signature = ballot.signature
+    fits = len(signature) == SIGNATURE_SIZE and signature[-1] in PARITY
+    return fits and signature[32] < 1 << 7
+
+
+def packed(ballot: Ballot) -> tuple[int, int, int, int, bytes, bytes]:
+    """Return a ballot as the contract takes it, its signature in the short form of ERC-2098."""
+    r, s, parity = bytes(32), 0, 0
+    if is_short(ballot):
+        r, s = ballot.signature[:32], int.from_bytes(ballot.signature[32:64])
+        parity = ballot.signature[-1] - PARITY[0]
+    vs = (s | parity << 255).to_bytes(32)
+    return (ballot.position, ballot.choice, ballot.nonce, ballot.deadline, r, vs)
 
 
 def to_tuple(terms: Terms) -> tuple[Any, ...]:

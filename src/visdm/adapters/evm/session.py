@@ -27,6 +27,13 @@ HINTS = {
     "VotingNotOver": "wait until the vote is over",
     "VotingOver": "the vote is over; ask the consumer to open another round",
     "FundingOver": "the round was not funded in time; open another",
+    "BallotRefused": "an owner or its delegate may vote, until the owner has said its last word",
+    "ModelUnavailable": "its provider must have described it, for the account that asks",
+    "NotYourSeat": "join the DAO first, with assets in the round",
+    "VoteNotOver": "wait until the DAO's vote is over",
+    "VoteOver": "the DAO's vote is over",
+    "NoQuorum": "too few members answered; they may still answer the round themselves",
+    "TooLate": "the DAO's vote must end ten minutes before the round's; take a shorter period",
     "NotYetRefundable": "the provider may still deliver; try again after that second",
     "AssetUnavailable": "its owner retired it; open another round without it",
     "NothingToWithdraw": "nothing was earned since the last withdrawal",
@@ -59,7 +66,6 @@ class Ledger:
             name: web3.eth.contract(address=address, abi=artifact(abi)["abi"])  # type: ignore[call-overload]  # checked addresses
             for name, abi, address in (
                 ("catalog", "Catalog", market.catalog),
-                ("rounds", "Rounds", market.rounds),
                 ("jobs", "Jobs", market.jobs),
                 ("token", "DevToken", market.token),
             )
@@ -70,7 +76,7 @@ class Ledger:
 
     def _by_topic(self) -> dict[tuple[str, bytes], tuple[str, Callable[[Any], Any]]]:
         decoders = {}
-        for contract in ("catalog", "rounds", "jobs"):
+        for contract in ("catalog", "jobs"):
             bound = self.contracts[contract]
             for entry in bound.abi:
                 if entry["type"] == "event":
@@ -84,7 +90,7 @@ class Ledger:
         """Return all events so far, oldest first."""
         head = self.web3.eth.block_number
         if head >= self._next_block:
-            addresses = [self.market.catalog, self.market.rounds, self.market.jobs]
+            addresses = [self.market.catalog, self.market.jobs]
             logs = self.web3.eth.get_logs(
                 {
                     "fromBlock": self._next_block,
@@ -133,7 +139,7 @@ class Session:
         except VisdmError:
             raise
         except Exception as error:  # noqa: BLE001  # every library fault stops at the port
-            raise _refused(function, error) from None
+            raise refused(function, error) from None
 
     def _send(self, contract: str, function: str, *args: Any) -> list[Event]:
         """Send a transaction, wait for its block and return its events."""
@@ -179,13 +185,14 @@ def transact(
         sent = web3.eth.send_raw_transaction(HexBytes(signed.raw_transaction))
         receipt = web3.eth.wait_for_transaction_receipt(sent)
     except Exception as error:  # noqa: BLE001  # every library fault stops at the port
-        raise _refused(operation, error) from None
+        raise refused(operation, error) from None
     if receipt["status"] != 1:
         raise RefusedError(operation, "the transaction failed in its block", hint="try again")
     return receipt
 
 
-def _refused(operation: str, error: Exception) -> VisdmError:
+def refused(operation: str, error: Exception) -> VisdmError:
+    """Return what a library's error about a call means."""
     try:
         reason = refusal(error)
     except VisdmError as fault:
