@@ -15,6 +15,7 @@ import pytest
 import visdm
 from memory.blobs import MemoryBlobs
 from visdm import cli
+from visdm.cli import frame, jobs, looking
 from visdm.errors import BlobError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def test_a_report_that_does_not_hold_ends_with_one(
     def world(_: object) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(consumer=lambda _: consumer)
 
-    monkeypatch.setattr(cli, "_world", world)
+    monkeypatch.setattr(jobs, "market", world)
     monkeypatch.setattr(sys, "argv", ["visdm", "job", "verify", "0x"])
     with pytest.raises(SystemExit) as ending:
         cli.main()
@@ -47,12 +48,12 @@ def test_a_report_that_does_not_hold_ends_with_one(
 def test_metadata_that_cannot_be_read_is_named(document: bytes) -> None:
     store = MemoryBlobs()
     with pytest.raises(BlobError, match="not a JSON document"):
-        cli._public(store, store.write(document))
+        looking._public(store, store.write(document))
 
 
 @pytest.mark.parametrize("wrap", [str, lambda text: [text], lambda text: {text: [text]}])
 def test_a_strangers_text_does_not_command_the_terminal(wrap: object) -> None:
-    shown = cli._plain(wrap("a\x1b[2J\rb"))  # type: ignore[operator]  # each takes a text
+    shown = frame.plain(wrap("a\x1b[2J\rb"))  # type: ignore[operator]  # each takes a text
     assert "\x1b" not in shown
     assert "\r" not in shown
 
@@ -71,3 +72,24 @@ def test_every_command_that_a_hint_names_exists() -> None:
             assert isinstance(command, click.Group), words
             assert word in command.commands, words
             command = command.commands[word]
+
+
+def test_a_vote_says_a_price_or_a_rejection_and_not_both() -> None:
+    assert frame.least_accepted("0.05", reject=False) == 50_000
+    assert frame.least_accepted(None, reject=True) is None
+    for least, reject in (("0.05", True), (None, False)):
+        with pytest.raises(click.UsageError, match="either --least PRICE or --reject"):
+            frame.least_accepted(least, reject=reject)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("90s", 90), ("30m", 1_800), ("2h", 7_200), ("1d", 86_400)]
+)
+def test_a_duration_is_read_in_its_unit(written: str, seconds: int) -> None:
+    assert frame.Duration().convert(written, None, None) == seconds
+
+
+@pytest.mark.parametrize("written", ["", "5", "m", "-1h", "1.5h", "0d", "1w", "9" * 10 + "d"])
+def test_what_is_no_duration_is_named(written: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no duration"):
+        frame.Duration().convert(written, None, None)

@@ -94,7 +94,7 @@ def test_an_error_or_event_that_is_not_documented_is_named(tree: Path, name: str
 
 
 def test_a_command_that_no_document_names_is_named(tree: Path) -> None:
-    shutil.copy(ROOT / "src" / "visdm" / "cli.py", tree / "src" / "visdm" / "cli.py")
+    shutil.copytree(ROOT / "src" / "visdm" / "cli", tree / "src" / "visdm" / "cli")
     code, said = check(tree)
     assert code == 1
     assert "docs/cli.md: the command `visdm demo` is not named" in said

@@ -1,0 +1,61 @@
+"""The command line: parse, call one function, print."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from visdm import __version__
+from visdm.cli.daos import dao
+from visdm.cli.demo import demo
+from visdm.cli.devnet import devnet
+from visdm.cli.earnings import earnings
+from visdm.cli.experiments import experiment
+from visdm.cli.jobs import job, provider
+from visdm.cli.looking import account, asset
+from visdm.cli.rounds import delegate, round_
+from visdm.errors import VisdmError
+
+USAGE_ERROR = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="visdm")
+def visdm() -> None:
+    """Rent labelled images for AI training without ever handing them over."""
+
+
+for _command in (
+    demo,
+    account,
+    asset,
+    round_,
+    delegate,
+    dao,
+    job,
+    provider,
+    earnings,
+    devnet,
+    experiment,
+):
+    visdm.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; errors become one line, a hint and an exit code."""
+    try:
+        # Without its standalone mode click returns the code of `Exit` instead of raising it.
+        sys.exit(visdm(standalone_mode=False) or 0)
+    except click.Abort:
+        click.echo("error: interrupted", err=True)
+        click.echo("hint: run it again; it goes on where it was", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USAGE_ERROR)
+    except VisdmError as error:
+        click.echo(f"error: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"hint: {error.hint}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,153 @@
+"""What every command shares: options, the market it looks at, how it prints."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from visdm.demo import place
+from visdm.demo.summary import money
+from visdm.errors import UnknownError
+from visdm.wiring import World, open_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from visdm.ports import Chain
+
+HOME = "visdm-demo"
+SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    default=HOME,
+    show_default=True,
+    help="The market's folder: what `visdm demo --out` named.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+as_option = click.option(
+    "--as", "actor", required=True, metavar="ACCOUNT", help="The account that acts."
+)
+consumer_option = click.option(
+    "--as",
+    "actor",
+    default=place.CONSUMER,
+    show_default=True,
+    metavar="ACCOUNT",
+    help="The account that acts.",
+)
+least_option = click.option("--least", metavar="PRICE", help="The least accepted a sample.")
+reject_option = click.option("--reject", is_flag=True, help="Accept no price.")
+
+
+class Duration(click.ParamType[int]):
+    """Seconds, written as 90s, 30m, 12h or 2d."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the seconds."""
+        if isinstance(value, int):
+            return value
+        written = re.fullmatch(r"(\d{1,9})([smhd])", str(value))
+        if not written or not int(written[1]):
+            self.fail(f"{value!r} is no duration; write 90s, 30m, 12h or 2d", param, ctx)
+        return int(written[1]) * SECONDS[written[2]]
+
+
+@contextmanager
+def market(home: Path, *, unsafe: bool = False) -> Iterator[World]:
+    """Open the market that a demo left in `home`."""
+    settings = place.recorded(home)
+    with open_world(home / "world", settings.seed, settings.names, unsafe=unsafe) as world:
+        if not world.deployed:
+            raise UnknownError("market", home, hint="finish it with `visdm demo --out`")
+        yield world
+
+
+def round_named(chain: Chain, text: str) -> str:
+    """Return the id of the one round that begins so."""
+    matching = [known for known in chain.rounds() if known.startswith(text)]
+    if len(matching) != 1:
+        raise UnknownError("round", text, hint="see `visdm round list`")
+    return matching[0]
+
+
+def price(text: str) -> int:
+    """Read a price a sample, as 0.05, into token units."""
+    return place.parse_ladder(text)[0]
+
+
+def least_accepted(least: str | None, *, reject: bool) -> int | None:
+    """Return what --least or --reject says: token units, None for a rejection."""
+    if (least is None) is not reject:
+        raise click.UsageError("say either --least PRICE or --reject")
+    return None if least is None else price(least)
+
+
+def address_named(world: World, text: str) -> str:
+    """Return the address of an account of this market, of a DAO by its name, or as written."""
+    if text in world.names:
+        return world.address(text)
+    daos = [dao for dao in world.member(place.OPERATOR).daos.daos() if text in vars(dao).values()]
+    if len(daos) == 1:
+        return daos[0].address
+    if re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
+        return text
+    raise UnknownError("account or DAO", text, hint=f"known here: {', '.join(world.names)}")
+
+
+def print_json(value: object) -> None:
+    """Print JSON."""
+    click.echo(json.dumps(value, indent=1))
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], *, as_json: bool, amounts: Sequence[str] = ()
+) -> None:
+    """Print a list as a table, or as JSON."""
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        click.echo("none yet")
+        return
+    table = Table()
+    for heading in rows[0]:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(money(v) if k in amounts else plain(v) for k, v in row.items()))
+    Console().print(table)
+
+
+def print_fields(fields: Mapping[str, Any], *, as_json: bool, amounts: Sequence[str] = ()) -> None:
+    """Print one thing, a line per field, or as JSON."""
+    if as_json:
+        print_json(fields)
+        return
+    for name, value in fields.items():
+        click.echo(f"{name:12} {money(value) if name in amounts else plain(value)}")
+
+
+def plain(value: object) -> str:
+    """Write a value for a terminal, which strangers' text must not command."""
+    if isinstance(value, dict):
+        lines = (f"  {plain(key):16} {plain(str(item))}" for key, item in value.items())
+        return "\n".join(["", *lines])
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def seconds_left(by: int, now: int) -> str:
+    """Say how long something is still possible."""
+    return f"{by - now} s left" if by >= now else "over"

@@ -1,0 +1,182 @@
+"""`visdm job` and `visdm provider`: pay a round, compute it, check what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from visdm.adapters.machine import MachineClock
+from visdm.cli.frame import (
+    as_option,
+    consumer_option,
+    home_option,
+    json_option,
+    market,
+    print_fields,
+    print_json,
+    print_rows,
+    round_named,
+    seconds_left,
+)
+from visdm.demo import place
+from visdm.demo.summary import money
+from visdm.demo.telling import Narrator
+from visdm.domain.jobs import JobState
+from visdm.errors import JobError, UnknownError
+from visdm.ports import Limits
+
+
+@click.group()
+def job() -> None:
+    """Pay a round, follow its job, check its report."""
+
+
+@job.command("list")
+@home_option
+@json_option
+def job_list(home: Path, *, as_json: bool) -> None:
+    """List all jobs."""
+    with market(home) as world:
+        rows = [
+            {
+                "round": number,
+                "state": found.state.name.lower(),
+                "price": found.price,
+                "fee": found.fee,
+                "report": found.report,
+            }
+            for number, found in world.chain(place.OPERATOR).jobs().items()
+        ]
+    print_rows(rows, as_json=as_json, amounts=("price", "fee"))
+
+
+@job.command("verify")
+@click.argument("number", metavar="ROUND")
+@home_option
+@json_option
+def job_verify(number: str, home: Path, *, as_json: bool) -> None:
+    """Check a settled job's report against the chain. ROUND may be shortened.
+
+    Exits with 1 when the report does not hold.
+    """
+    with market(home) as world:
+        consumer = world.consumer(place.CONSUMER)
+        found = round_named(consumer.chain, number)
+        problems = consumer.verify(found)
+    if as_json:
+        print_json({"round": found, "holds": not problems, "problems": problems})
+    else:
+        click.echo("\n".join(problems) or "the report holds")
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+@job.command("status")
+@click.argument("number", metavar="ROUND")
+@home_option
+@json_option
+def job_status(number: str, home: Path, *, as_json: bool) -> None:
+    """Show where a job is, and what can be done about it until when."""
+    with market(home) as world:
+        chain = world.chain(place.OPERATOR)
+        found = round_named(chain, number)
+        job_ = chain.jobs().get(found)
+        if job_ is None:
+            raise UnknownError("job", found, hint="fund it with `visdm job fund`")
+        fields = {
+            "round": found,
+            "state": job_.state.name.lower(),
+            "price": job_.price,
+            "fee_cap": job_.fee_cap,
+            "fee": job_.fee,
+            "change": job_.change,
+            "settle_by": seconds_left(job_.settle_by, chain.now()),
+            "credited": f"{job_.credited} of {len(job_.shares)} positions",
+            "report": job_.report,
+        }
+    print_fields(fields, as_json=as_json, amounts=("price", "fee_cap", "fee", "change"))
+
+
+@job.command("fund")
+@click.argument("number", metavar="ROUND")
+@consumer_option
+@home_option
+@json_option
+def job_fund(number: str, actor: str, home: Path, *, as_json: bool) -> None:
+    """Pay a round's price and fee cap into escrow; closes it where that is due."""
+    with market(home) as world:
+        consumer = world.consumer(actor)
+        found = consumer.fund(round_named(consumer.chain, number))
+    if as_json:
+        print_json({"round": found.round, "price": found.price, "fee_cap": found.fee_cap})
+    else:
+        click.echo(f"{money(found.price)} and at most {money(found.fee_cap)} for computing")
+
+
+@job.command("refund")
+@click.argument("number", metavar="ROUND")
+@consumer_option
+@home_option
+def job_refund(number: str, actor: str, home: Path) -> None:
+    """Give an unsettled job's money back to its consumer.
+
+    Anybody may once the job's deadline has passed, its provider at any time.
+    """
+    with market(home) as world:
+        chain = world.chain(actor)
+        found = round_named(chain, number)
+        job_ = chain.jobs().get(found)
+        if job_ is None or job_.state is not JobState.FUNDED:
+            raise UnknownError("funded job", found, hint="see `visdm job list`")
+        chain.refund(found)
+        consumer = world.name(chain.rounds()[found].consumer)
+    click.echo(f"{consumer} has {money(job_.price + job_.fee_cap)} back")
+
+
+@job.command("result")
+@click.argument("number", metavar="ROUND")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default="model.safetensors")
+@consumer_option
+@home_option
+def job_result(number: str, output: Path, actor: str, home: Path) -> None:
+    """Fetch and decrypt the result of a settled job."""
+    with market(home) as world:
+        consumer = world.consumer(actor)
+        consumer.result(round_named(consumer.chain, number), output)
+    click.echo(f"wrote {output}")
+
+
+@click.group()
+def provider() -> None:
+    """Act as a compute provider."""
+
+
+@provider.command("run")
+@click.option("--unsafe", is_flag=True, help="Run models without a sandbox.")
+@as_option
+@home_option
+def provider_run(actor: str, home: Path, *, unsafe: bool) -> None:
+    """Describe the assets and compute the jobs that wait, then end.
+
+    A job that cannot be computed is given up: its consumer has the money back at once.
+    """
+    narrator = Narrator(Console(stderr=True), MachineClock().seconds)
+    with market(home, unsafe=unsafe) as world:
+        computing = world.provider(actor, Limits())
+        for asset in computing.undescribed():
+            with narrator.step("describe", f"Describe asset {asset.asset}") as progress:
+                computing.describe(asset, progress)
+        for found in computing.pending_jobs():
+            try:
+                with narrator.step("compute", f"Compute job {found[:10]}") as progress:
+                    computing.run(found, progress)
+            except JobError as error:
+                computing.give_up(found)
+                click.echo(f"{found} is given up: {error.reason}")
+            else:
+                click.echo(f"{found} is settled")
+        for found in computing.unpaid_jobs():
+            computing.chain.pay(found)
+            click.echo(f"{found} is paid out")
