@@ -60,6 +60,11 @@ library Answers {
         return (word & ~(uint256(0xffff) << shift)) | (answer << shift);
     }
 
+    /// @notice Return an answer as it is written.
+    function encode(uint256 choice, bool own, uint256 nonce) internal pure returns (uint256) {
+        return choice | (own ? OWN_FLAG : 0) | (nonce << NONCE_SHIFT);
+    }
+
     /// @notice Return whether an answer is its owner's last word.
     function isFinal(uint256 answer) internal pure returns (bool) {
         return answer & FINAL_MASK == FINAL_MASK;
@@ -77,6 +82,8 @@ library Answers {
 
     /// @notice Return samples and price per sample in the word 0 of a priced round.
     function outcome(uint256 word) internal pure returns (uint48 samples, uint80 unitPrice) {
+        // Each field is cut out of the word at its own width.
+        // forge-lint: disable-next-line(unsafe-typecast)
         return (uint48(word >> SAMPLES_SHIFT), uint80(word >> PRICE_SHIFT));
     }
 
@@ -88,6 +95,8 @@ library Answers {
 
     /// @notice Return what the consumer gets back, from the word 0 of a settled round.
     function change(uint256 word) internal pure returns (uint96) {
+        // As above.
+        // forge-lint: disable-next-line(unsafe-typecast)
         return uint96(word >> CHANGE_SHIFT);
     }
 
@@ -110,6 +119,8 @@ library Answers {
                 (word, bit) = (0, 0);
             }
             uint8 choice = uint8(choices[i]);
+            // One bit, moved to its place.
+            // forge-lint: disable-next-line(incorrect-shift)
             if (choice != 0 && choice <= step) word |= 1 << bit;
             ++bit;
         }

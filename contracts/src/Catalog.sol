@@ -226,8 +226,9 @@ contract Catalog is ERC721 {
     {
         samples = new uint32[](ids.length);
         for (uint256 i = 0; i < ids.length; ++i) {
-            if (delegateOf[_ownerOf(ids[i])] != delegate_) continue;
-            Asset storage asset = _assets[ids[i]];
+            uint256 id = ids[i];
+            if (delegateOf[_ownerOf(id)] != delegate_) continue;
+            Asset storage asset = _assets[id];
             if (asset.state == State.Described && asset.provider == provider) samples[i] = asset.samples;
         }
     }

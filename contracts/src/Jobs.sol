@@ -90,7 +90,9 @@ contract Jobs is Rounds {
     function fundWithPermit(Terms calldata terms, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
         external
     {
-        // Whoever saw the signature may have used it already: what counts is the allowance.
+        // Whoever saw the signature may have used it already: what counts is the allowance. The token is
+        // called before anything is written, and what it calls in turn finds the round as it is.
+        // slither-disable-next-line reentrancy-benign,reentrancy-events
         try IERC20Permit(address(token)).permit(msg.sender, address(this), value, deadline, v, r, s) {} catch {}
         _fund(terms);
     }
@@ -117,19 +119,7 @@ contract Jobs is Rounds {
         (uint32[] memory split, bool[] memory members) = _split(round, terms, shares);
         if (fee != 0) owed[msg.sender] += fee;
         emit JobSettled(round, fee, split, result, report);
-        uint256 count = split.length;
-        Tail memory tail = Tail(0, uint96(_price(word)), 0, 0);
-        if (count <= CHUNK) {
-            _credit(terms, split, members, tail, count);
-            require(tail.running == WHOLE, BadShares(tail.running, count));
-        } else {
-            // What cannot be credited at once is checked at once: nothing may go wrong afterwards.
-            _checkShares(terms, split, members);
-            tail.shares = keccak256(abi.encode(split));
-            _credit(terms, split, members, tail, CHUNK);
-            _tails[round] = tail;
-            emit JobPaid(round, CHUNK);
-        }
+        _settle(round, terms, split, members, Tail(0, uint96(_price(word)), 0, 0));
     }
 
     /// @notice As anybody: credit up to `count` more positions of a settled job, by the shares it
@@ -141,10 +131,11 @@ contract Jobs is Rounds {
         (uint32[] memory split, bool[] memory members) = _split(round, terms, shares);
         require(keccak256(abi.encode(split)) == tail.shares, BadShares(0, split.length));
         uint256 end = split.length - tail.next < count ? split.length : tail.next + count;
-        _credit(terms, split, members, tail, end);
+        (uint256[] memory assets, uint256[] memory rewards) = _advance(terms, split, members, tail, end);
         if (end == split.length) delete _tails[round];
         else _tails[round] = tail;
         emit JobPaid(round, end);
+        catalog.credit(assets, rewards);
     }
 
     /// @notice Give the consumer back what a job did not use: the rest of the fee cap once it is
@@ -232,6 +223,7 @@ contract Jobs is Rounds {
     }
 
     function _stillOffered(bytes32 round, Terms calldata terms) private view {
+        // slither-disable-next-line unused-return
         (uint32[] memory samples,) = catalog.electorate(terms.assets, terms.provider);
         bool[] memory members = _rounds[round].members(samples.length);
         for (uint256 i = 0; i < samples.length; ++i) {
@@ -259,6 +251,30 @@ contract Jobs is Rounds {
         return (shares, members);
     }
 
+    /// @dev Credit what fits into one transaction, and keep where to go on.
+    function _settle(
+        bytes32 round,
+        Terms calldata terms,
+        uint32[] memory split,
+        bool[] memory members,
+        Tail memory tail
+    ) private {
+        uint256 count = split.length;
+        bool whole = count <= CHUNK;
+        // What cannot be credited at once is checked at once: nothing may go wrong afterwards.
+        if (!whole) _checkShares(terms, split, members);
+        (uint256[] memory assets, uint256[] memory rewards) =
+            _advance(terms, split, members, tail, whole ? count : CHUNK);
+        if (whole) {
+            require(tail.running == WHOLE, BadShares(tail.running, count));
+        } else {
+            tail.shares = keccak256(abi.encode(split));
+            _tails[round] = tail;
+            emit JobPaid(round, CHUNK);
+        }
+        catalog.credit(assets, rewards);
+    }
+
     function _checkShares(Terms calldata terms, uint32[] memory split, bool[] memory members) private pure {
         uint256 sum;
         for (uint256 i = 0; i < split.length; ++i) {
@@ -268,17 +284,18 @@ contract Jobs is Rounds {
         require(sum == WHOLE, BadShares(sum, split.length));
     }
 
-    /// @dev Credit the members from `tail.next` to before `end`, and move the tail there.
-    function _credit(
+    /// @dev Return the members from `tail.next` to before `end` and their rewards, and move the tail
+    /// there.
+    function _advance(
         Terms calldata terms,
         uint32[] memory split,
         bool[] memory members,
         Tail memory tail,
         uint256 end
-    ) private {
+    ) private pure returns (uint256[] memory assets, uint256[] memory rewards) {
         uint256[] calldata dataset = terms.assets;
-        uint256[] memory assets = new uint256[](end - tail.next);
-        uint256[] memory rewards = new uint256[](end - tail.next);
+        assets = new uint256[](end - tail.next);
+        rewards = new uint256[](end - tail.next);
         uint256 count;
         uint256 running = tail.running;
         uint256 price = tail.price;
@@ -303,8 +320,9 @@ contract Jobs is Rounds {
             mstore(assets, count)
             mstore(rewards, count)
         }
+        // At most MAX_ASSETS, and as many shares of 32 bits.
+        // forge-lint: disable-next-line(unsafe-typecast)
         (tail.next, tail.running) = (uint16(end), uint64(running));
-        catalog.credit(assets, rewards);
     }
 
     function _price(uint256 word) private pure returns (uint256) {
@@ -318,6 +336,8 @@ contract Jobs is Rounds {
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), amount);
         uint256 held = token.balanceOf(address(this));
+        // The balance before is read in this very call: a gift cannot come in between.
+        // slither-disable-next-line incorrect-equality
         require(held - before == amount, TokenShortfall(amount, held - before));
         require(held <= type(uint96).max, EscrowFull(held));
     }

@@ -58,6 +58,8 @@ library PriceRule {
         uint256 odd = WHOLE % count;
         for (uint256 i = 0; i < members.length; ++i) {
             if (!members[i]) continue;
+            // At most WHOLE.
+            // forge-lint: disable-next-line(unsafe-typecast)
             shares[i] = uint32(WHOLE / count);
             if (odd == 0) continue;
             ++shares[i];

@@ -70,6 +70,16 @@ abstract contract Rounds is EIP712 {
         uint256 votes;
     }
 
+    /// @dev What the owners answered: choices by position, weights by step; `complete` says that every
+    /// owner has said its last word.
+    struct Poll {
+        bytes choices;
+        uint256[] weights;
+        uint256 electorate;
+        uint256 answered;
+        bool complete;
+    }
+
     enum Skipped {
         No,
         Position,
@@ -145,20 +155,7 @@ abstract contract Rounds is EIP712 {
     /// @param last whether this is an owner's last word, which lets a round close early
     function vote(Terms calldata terms, uint16[] calldata positions, uint8 choice, bool last) external {
         Open memory round = _votable(terms, positions.length);
-        uint256[] calldata dataset = terms.assets;
-        uint256[] memory assets = new uint256[](positions.length);
-        for (uint256 i = 0; i < positions.length; ++i) {
-            assets[i] = _assetAt(dataset, positions[i]);
-        }
-        address[] memory owners = catalog.ownersOf(assets);
-        Skipped first;
-        for (uint256 i = 0; i < positions.length; ++i) {
-            uint256 nonce = last ? LAST : BY_TRANSACTION;
-            Skipped reason = _admit(round, assets[i], owners[i], positions[i], choice, nonce, msg.sender);
-            if (reason == Skipped.No) continue;
-            if (first == Skipped.No) first = reason;
-            emit BallotSkipped(round.id, i, reason);
-        }
+        Skipped first = _vote(round, terms.assets, positions, choice, last ? LAST : BY_TRANSACTION);
         require(round.count != 0 || first == Skipped.No, BallotRefused(first));
         _keep(round);
     }
@@ -194,8 +191,7 @@ abstract contract Rounds is EIP712 {
             SignatureChecker.isValidERC1271SignatureNowCalldata(voter, digest, signature),
             BallotRefused(Skipped.Signature)
         );
-        address owner = catalog.ownersOf(assets)[0];
-        Skipped reason = _admit(round, assets[0], owner, ballot.position, ballot.choice, ballot.nonce, voter);
+        Skipped reason = _admitFor(round, assets, ballot, voter);
         require(reason == Skipped.No, BallotRefused(reason));
         _keep(round);
     }
@@ -232,7 +228,11 @@ abstract contract Rounds is EIP712 {
     function answerOf(bytes32 round, uint256 position) external view returns (uint8 choice, bool own, uint8 nonce) {
         _onlyOpen(round);
         uint256 answer = _rounds[round].answerAt(position);
+        // Seven bits.
+        // forge-lint: disable-next-line(unsafe-typecast)
         choice = uint8(answer & Answers.CHOICE_MASK);
+        // The eight bits above them.
+        // forge-lint: disable-next-line(unsafe-typecast)
         return (choice, answer & Answers.OWN_FLAG != 0, uint8(answer >> Answers.NONCE_SHIFT));
     }
 
@@ -270,55 +270,59 @@ abstract contract Rounds is EIP712 {
     /// @dev Find the price and keep it, with who is in the dataset.
     function _close(bytes32 round, Terms calldata terms) internal returns (State) {
         _onlyOpen(round);
-        uint256[] memory weights = new uint256[](terms.ladder.length + 1);
-        (bytes memory choices, bool quorate, bool complete) = _count(round, terms, weights);
-        require(complete || block.timestamp > terms.voteBy, VotingNotOver(terms.voteBy));
-        (uint256 step, uint256 accepted) = PriceRule.lowestStep(weights, terms.threshold);
+        Poll memory poll = _count(round, terms);
+        require(poll.complete || block.timestamp > terms.voteBy, VotingNotOver(terms.voteBy));
+        (uint256 step, uint256 accepted) = PriceRule.lowestStep(poll.weights, terms.threshold);
+        bool quorate = PriceRule.isQuorate(poll.answered, poll.electorate, terms.quorum);
         if (!quorate || step == 0 || accepted < terms.minSamples) {
             _rounds[round][0] = uint256(State.Unpriced);
-            emit RoundClosed(round, State.Unpriced, 0, 0, choices);
+            emit RoundClosed(round, State.Unpriced, 0, 0, poll.choices);
             return State.Unpriced;
         }
-        uint80 unitPrice = terms.ladder[step - 1];
-        _rounds[round].conclude(uint256(State.Priced), accepted, unitPrice, choices, step);
-        // At most MAX_ASSETS times 2^32 samples.
-        emit RoundClosed(round, State.Priced, unitPrice, uint48(accepted), choices);
+        _conclude(round, step, terms.ladder[step - 1], accepted, poll.choices);
         return State.Priced;
     }
 
+    /// @dev Keep a price with who is in the dataset. `samples` are at most MAX_ASSETS times 2^32.
+    function _conclude(bytes32 round, uint256 step, uint80 unitPrice, uint256 samples, bytes memory choices) private {
+        _rounds[round].conclude(uint256(State.Priced), samples, unitPrice, choices, step);
+        // forge-lint: disable-next-line(unsafe-typecast)
+        emit RoundClosed(round, State.Priced, unitPrice, uint48(samples), choices);
+    }
+
     /// @dev Read the answers, a reserve's where there is none, and clear them. Who is not on the
-    /// market any more is not in the electorate. `weights` is filled by step; `complete` says that
-    /// every owner has said its last word.
-    function _count(bytes32 round, Terms calldata terms, uint256[] memory weights)
-        private
-        returns (bytes memory choices, bool quorate, bool complete)
-    {
+    /// market any more is not in the electorate.
+    function _count(bytes32 round, Terms calldata terms) private returns (Poll memory poll) {
         (uint32[] memory samples, uint80[] memory reserves) = catalog.electorate(terms.assets, terms.provider);
-        choices = new bytes(samples.length);
-        complete = true;
+        poll.choices = new bytes(samples.length);
+        poll.weights = new uint256[](terms.ladder.length + 1);
+        poll.complete = true;
         uint256 word = _rounds[round][0];
-        uint256 electorate;
-        uint256 answered;
         for (uint256 i = 0; i < samples.length; ++i) {
             uint256 index = Answers.wordOf(i);
-            if (index != 0 && (i == 0 || Answers.wordOf(i - 1) != index)) {
+            if (i != 0 && Answers.wordOf(i - 1) != index) {
                 word = _rounds[round][index];
                 if (word != 0) _rounds[round][index] = 0;
             }
-            uint256 weight = samples[i];
-            if (weight == 0) continue;
+            if (samples[i] == 0) continue;
             uint256 answer = word.pick(Answers.shiftOf(i));
-            complete = complete && answer.isFinal();
+            poll.complete = poll.complete && answer.isFinal();
             uint256 choice = answer & Answers.CHOICE_MASK;
             if (choice == 0) choice = _reserveChoice(reserves[i], terms.ladder);
-            electorate += weight;
-            if (choice == 0) continue;
-            answered += weight;
-            if (choice != REJECT) weights[choice] += weight;
-            choices[i] = bytes1(uint8(choice));
+            _add(poll, i, choice, samples[i]);
         }
-        quorate = PriceRule.isQuorate(answered, electorate, terms.quorum);
-        complete = complete && electorate != 0;
+        // Where nobody is on offer yet, somebody may still come to be.
+        poll.complete = poll.complete && poll.electorate != 0;
+    }
+
+    function _add(Poll memory poll, uint256 position, uint256 choice, uint256 weight) private pure {
+        poll.electorate += weight;
+        if (choice == 0) return;
+        poll.answered += weight;
+        if (choice != REJECT) poll.weights[choice] += weight;
+        // At most REJECT.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        poll.choices[position] = bytes1(uint8(choice));
     }
 
     function _reserveChoice(uint80 reserve, uint80[] calldata ladder) private pure returns (uint256) {
@@ -379,6 +383,27 @@ abstract contract Rounds is EIP712 {
         require(state == uint256(State.Open), RoundNotOpen(round));
     }
 
+    /// @dev Answer for all positions; return why the first of them that does not count does not.
+    function _vote(
+        Open memory round,
+        uint256[] calldata dataset,
+        uint16[] calldata positions,
+        uint256 choice,
+        uint256 nonce
+    ) private returns (Skipped first) {
+        uint256[] memory assets = new uint256[](positions.length);
+        for (uint256 i = 0; i < positions.length; ++i) {
+            assets[i] = _assetAt(dataset, positions[i]);
+        }
+        address[] memory owners = catalog.ownersOf(assets);
+        for (uint256 i = 0; i < assets.length; ++i) {
+            Skipped reason = _admit(round, assets[i], owners[i], positions[i], choice, nonce, msg.sender);
+            if (reason == Skipped.No) continue;
+            if (first == Skipped.No) first = reason;
+            emit BallotSkipped(round.id, i, reason);
+        }
+    }
+
     /// @dev An asset of the dataset; 0, which nobody owns, for a position that is none.
     function _assetAt(uint256[] calldata assets, uint256 position) private pure returns (uint256) {
         return position < assets.length ? assets[position] : 0;
@@ -419,9 +444,19 @@ abstract contract Rounds is EIP712 {
         if (block.timestamp > deadline) return Skipped.Expired;
         if (nonce == BY_TRANSACTION) return Skipped.Nonce;
         bytes32 digest = _digest(round.domain, round.id, asset, choice, nonce, deadline);
+        // Whatever the fault, there is no signer then.
+        // slither-disable-next-line unused-return
         (address signer,,) = ECDSA.tryRecover(digest, ballot.r, ballot.vs);
         if (signer == address(0)) return Skipped.Signature;
         return _admit(round, asset, owner, ballot.position, choice, nonce, signer);
+    }
+
+    function _admitFor(Open memory round, uint256[] memory assets, Ballot calldata ballot, address voter)
+        private
+        returns (Skipped)
+    {
+        address owner = catalog.ownersOf(assets)[0];
+        return _admit(round, assets[0], owner, ballot.position, ballot.choice, ballot.nonce, voter);
     }
 
     /// @dev Record an answer, or return why it does not count.
@@ -440,18 +475,23 @@ abstract contract Rounds is EIP712 {
         if (!own && !catalog.speaksFor(voter, owner)) return Skipped.Voter;
         _turnTo(round, position);
         uint256 shift = Answers.shiftOf(position);
-        uint256 before = round.word.pick(shift);
-        bool beforeOwn = before & Answers.OWN_FLAG != 0;
-        if (beforeOwn && !own) return Skipped.Overruled;
-        // Only an owner has a last word, and has only one.
-        if (before.isFinal() || (nonce == LAST && !own)) return Skipped.Final;
-        uint256 used = beforeOwn == own ? before >> Answers.NONCE_SHIFT : 0;
-        if (nonce == BY_TRANSACTION) nonce = used < LAST - 1 ? used + 1 : used;
-        else if (nonce <= used) return Skipped.Nonce;
-        uint256 answer = choice | (own ? Answers.OWN_FLAG : 0) | (nonce << Answers.NONCE_SHIFT);
-        round.word = round.word.placed(shift, answer);
+        Skipped reason;
+        (reason, nonce) = _numbered(round.word.pick(shift), own, nonce);
+        if (reason != Skipped.No) return reason;
+        round.word = round.word.placed(shift, Answers.encode(choice, own, nonce));
         _note(round, asset, voter, choice);
         return Skipped.No;
+    }
+
+    /// @dev Return the number that an answer is kept under, or why it does not replace the one before.
+    function _numbered(uint256 before, bool own, uint256 nonce) private pure returns (Skipped, uint256) {
+        bool beforeOwn = before & Answers.OWN_FLAG != 0;
+        if (beforeOwn && !own) return (Skipped.Overruled, 0);
+        // Only an owner has a last word, and has only one.
+        if (before.isFinal() || (nonce == LAST && !own)) return (Skipped.Final, 0);
+        uint256 used = beforeOwn == own ? before >> Answers.NONCE_SHIFT : 0;
+        if (nonce == BY_TRANSACTION) return (Skipped.No, used < LAST - 1 ? used + 1 : used);
+        return nonce <= used ? (Skipped.Nonce, uint256(0)) : (Skipped.No, nonce);
     }
 
     /// @dev Have the word at hand that holds a position's answer; keep the one before it.

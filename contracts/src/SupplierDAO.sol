@@ -96,7 +96,10 @@ contract SupplierDAO {
         uint16[] memory seats = new uint16[](1);
         seats[0] = seat;
         _onlyHolder(terms, seats);
+        // Before voteBy, which has 40 bits.
+        // forge-lint: disable-next-line(unsafe-typecast)
         _proposals[round].closes = uint40(closes);
+        // forge-lint: disable-next-line(unsafe-typecast)
         emit Proposed(round, msg.sender, uint40(closes));
     }
 
@@ -110,6 +113,8 @@ contract SupplierDAO {
         _onlyHolder(terms, seats);
         for (uint256 i = 0; i < seats.length; ++i) {
             (uint256 word, uint256 shift) = (seats[i] / 32, seats[i] % 32 * 8);
+            // A byte, moved to its place.
+            // forge-lint: disable-next-line(incorrect-shift)
             _choices[round][word] = (_choices[round][word] & ~(0xff << shift)) | (uint256(choice) << shift);
         }
         emit SeatVoted(round, msg.sender, seats, choice);
@@ -147,6 +152,8 @@ contract SupplierDAO {
 
     /// @notice Return the choice of a seat; 0 where it did not vote.
     function choiceOf(bytes32 round, uint256 seat) external view returns (uint8) {
+        // One byte of the word.
+        // forge-lint: disable-next-line(unsafe-typecast)
         return uint8(_choices[round][seat / 32] >> seat % 32 * 8);
     }
 
@@ -182,6 +189,8 @@ contract SupplierDAO {
         uint256 accepted;
         for (uint256 step = 1; step < steps.length; ++step) {
             accepted += steps[step];
+            // At most MAX_STEPS.
+            // forge-lint: disable-next-line(unsafe-typecast)
             if (accepted * BASIS >= _rule.threshold * answered) return uint8(step);
         }
         return REJECT;

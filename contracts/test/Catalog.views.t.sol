@@ -78,6 +78,62 @@ contract CatalogViewsTest is Market {
         }
     }
 
+    /// @dev Described, undescribed, refused, another provider's, retired, unknown, a model: only the first
+    /// weighs, and only under whom its owner itself named.
+    function test_weights_under_a_delegate_are_those_of_the_electorate_that_named_it() public {
+        uint256[] memory ids = new uint256[](9);
+        (ids[0], ids[1], ids[2], ids[3]) = (assets[3], assets[0], model, assets[1]);
+        vm.startPrank(owners[0].addr);
+        ids[4] = catalog.registerData(EU, 11, 3, CID, CID); // not described
+        ids[5] = catalog.registerData(EU, 12, 3, CID, CID); // refused
+        ids[6] = catalog.registerData(US, 13, 3, CID, CID); // described by another
+        ids[7] = catalog.registerData(EU, 14, 3, CID, CID); // retired
+        ids[8] = NOBODYS;
+        vm.stopPrank();
+        vm.startPrank(provider.addr);
+        catalog.refuse(ids[5], "no");
+        catalog.describe(ids[7], CID);
+        vm.stopPrank();
+        vm.prank(rival.addr);
+        catalog.describe(ids[6], CID);
+        vm.prank(owners[0].addr);
+        catalog.retire(ids[7]);
+        _delegate(owners[0].addr, stranger.addr);
+        _delegate(consumer.addr, stranger.addr);
+        _delegate(owners[1].addr, owners[0].addr); // whose delegate is no delegate of this one
+        _checkWeights(ids, EU, stranger.addr, 1, 100);
+        _checkWeights(ids, US, stranger.addr, 6, 13);
+        _checkWeights(ids, EU, owners[0].addr, 3, 200);
+        _checkWeights(ids, EU, rival.addr, 0, 0);
+        _checkWeights(ids, EU, address(0), 0, 400); // who named nobody
+        assertEq(catalog.weightsUnder(new uint256[](0), EU, stranger.addr).length, 0);
+        vm.prank(owners[3].addr);
+        catalog.transferFrom(owners[3].addr, owners[1].addr, assets[3]);
+        uint32[] memory found = catalog.weightsUnder(ids, EU, owners[0].addr);
+        assertEq(found[0], 400);
+        assertEq(found[3], 200);
+    }
+
+    function testFuzz_weights_under_a_delegate_are_the_electorates(uint8 named, uint8 retired) public {
+        uint256[] memory ids = new uint256[](7);
+        for (uint256 i = 0; i < 5; ++i) {
+            ids[i] = assets[i];
+            if (named >> i & 1 != 0) _delegate(owners[i].addr, stranger.addr);
+            if (retired >> i & 1 == 0) continue;
+            vm.prank(owners[i].addr);
+            catalog.retire(ids[i]);
+        }
+        (ids[5], ids[6]) = (assets[2], NOBODYS); // one twice
+        (uint32[] memory all,) = catalog.electorate(ids, EU);
+        uint32[] memory found = catalog.weightsUnder(ids, EU, stranger.addr);
+        uint32[] memory rest = catalog.weightsUnder(ids, EU, address(0));
+        for (uint256 i = 0; i < 7; ++i) {
+            bool under = i < 6 && named >> (i == 5 ? 2 : i) & 1 != 0;
+            assertEq(found[i], under ? all[i] : 0);
+            assertEq(uint256(found[i]) + rest[i], all[i]);
+        }
+    }
+
     function test_a_model_is_available_once_its_provider_described_it_and_until_it_is_retired() public {
         vm.prank(stranger.addr);
         uint256 fresh = catalog.registerModel(EU, CID, CID);
@@ -217,6 +273,15 @@ contract CatalogViewsTest is Market {
         (bool found, address account) = catalog.modelOf(id, by);
         assertEq(found, described);
         assertEq(account, owner);
+    }
+
+    /// @dev One of the assets weighs something.
+    function _checkWeights(uint256[] memory ids, uint24 by, address to, uint256 place, uint32 weight) private view {
+        uint32[] memory found = catalog.weightsUnder(ids, by, to);
+        assertEq(found.length, ids.length);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            assertEq(found[i], i == place ? weight : 0);
+        }
     }
 
     function _delegate(address from, address to) private {

@@ -38,8 +38,7 @@ contract DelegatesSafeTest is Market {
         }
         _handler = new CompatibilityFallbackHandler();
         bytes memory start = abi.encodeCall(
-            Safe.setup,
-            (members, 2, address(0), "", address(_handler), address(0), 0, payable(address(0)))
+            Safe.setup, (members, 2, address(0), "", address(_handler), address(0), 0, payable(address(0)))
         );
         address single = address(new Safe());
         _safe = Safe(payable(address(new SafeProxyFactory().createProxyWithNonce(single, start, 1))));
@@ -56,8 +55,7 @@ contract DelegatesSafeTest is Market {
         bytes32 round = open(terms);
         bytes memory call = voteCall(terms, 2);
         Rounds.Vote[] memory votes = new Rounds.Vote[](2);
-        (votes[0], votes[1]) =
-            (Rounds.Vote(assets[0], address(_safe), 2), Rounds.Vote(assets[1], address(_safe), 2));
+        (votes[0], votes[1]) = (Rounds.Vote(assets[0], address(_safe), 2), Rounds.Vote(assets[1], address(_safe), 2));
         bytes memory signatures = signed(transaction(address(jobs), call, Enum.Operation.Call), 0, 2);
         vm.expectEmit(address(jobs));
         emit Rounds.Voted(round, votes);
@@ -214,16 +212,13 @@ contract DelegatesSafeTest is Market {
 
     /// @dev The hash that signers sign for a transaction of the Safe.
     function transaction(address to, bytes memory call, Enum.Operation operation) private view returns (bytes32) {
-        return _safe.getTransactionHash(
-            to, 0, call, operation, 0, 0, 0, address(0), address(0), _safe.nonce()
-        );
+        return _safe.getTransactionHash(to, 0, call, operation, 0, 0, 0, address(0), address(0), _safe.nonce());
     }
 
     /// @dev The hash that signers sign for a ballot: a message of the Safe, which is the digest.
     function messageOf(Terms memory terms, Rounds.Ballot memory ballot) private view returns (bytes32) {
         uint256 asset = terms.assets[ballot.position];
-        bytes32 digest =
-            jobs.ballotDigest(jobs.idOf(terms), asset, ballot.choice, ballot.nonce, ballot.deadline);
+        bytes32 digest = jobs.ballotDigest(jobs.idOf(terms), asset, ballot.choice, ballot.nonce, ballot.deadline);
         return _handler.getMessageHashForSafe(ISafe(payable(address(_safe))), abi.encode(digest));
     }
 

@@ -209,7 +209,7 @@ contract JobsChunksTest is Crowd {
 
     // --- gas
 
-    function test_a_settlement_costs_no_more_per_owner_the_more_there_are() public unmetered {
+    function test_a_settlement_costs_no_more_per_owner_the_more_there_are_as_shipped() public unmetered {
         uint256 clean = vm.snapshotState();
         uint256[3] memory sizes = [uint256(128), 256, 512];
         uint256[3] memory used;
@@ -227,7 +227,7 @@ contract JobsChunksTest is Crowd {
         assertLe(used[1] / 256, used[0] / 128);
     }
 
-    function test_a_round_costs_the_same_in_a_market_of_10_and_of_300() public unmetered {
+    function test_a_round_costs_the_same_in_a_market_of_10_and_of_300_as_shipped() public unmetered {
         register(10);
         Terms memory terms = baseTerms();
         uint256 small = vm.snapshotState();

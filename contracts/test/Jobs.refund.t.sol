@@ -184,6 +184,22 @@ contract JobsRefundTest is Market {
         assertEq(token.balanceOf(address(jobs)), 14_000 + uint256(fee));
     }
 
+    function test_not_to_the_contract_itself_where_nobody_could_take_it_out() public {
+        (Terms memory terms,) = funded();
+        vm.warp(terms.settleBy + 1);
+        vm.expectRevert(abi.encodeWithSelector(Jobs.BadReceiver.selector, address(jobs)));
+        vm.prank(consumer.addr);
+        jobs.refund(terms, address(jobs));
+    }
+
+    function test_who_was_in_the_dataset_can_be_read_after_a_refund() public {
+        (Terms memory terms,) = funded();
+        vm.prank(provider.addr);
+        jobs.refund(terms, consumer.addr);
+        bool[] memory members = jobs.membersOf(terms);
+        assertTrue(members[0] && members[1] && !members[2] && members[3] && !members[4]);
+    }
+
     // --- helpers
 
     function funded() private returns (Terms memory terms, bytes32 round) {

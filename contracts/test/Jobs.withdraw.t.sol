@@ -32,6 +32,12 @@ contract JobsWithdrawTest is Market {
         assertEq(token.balanceOf(owners[0].addr), 0);
     }
 
+    function test_not_to_the_contract_itself_where_nobody_could_take_it_out() public {
+        vm.expectRevert(abi.encodeWithSelector(Jobs.BadReceiver.selector, address(jobs)));
+        vm.prank(owners[0].addr);
+        jobs.withdraw(one(assets[0]), address(jobs));
+    }
+
     function test_nothing_twice() public {
         take(owners[0], one(assets[0]), owners[0].addr);
         nothing(owners[0], one(assets[0]));

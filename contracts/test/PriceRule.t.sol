@@ -75,11 +75,14 @@ contract PriceRuleTest is Test {
         uint256 quorum = vm.parseJsonUint(json, string.concat(path, ".quorum"));
         bool priced = step != 0 && PriceRule.isQuorate(answered, electorate, quorum)
             && accepted >= vm.parseJsonUint(json, string.concat(path, ".min_samples"));
-        assertEq(priced ? step : 0, vm.parseJsonUint(json, string.concat(path, ".step")), name);
-        assertEq(
-            priced ? ladder[step - 1] : 0, vm.parseJsonUint(json, string.concat(path, ".unit_price")), name
-        );
-        assertEq(priced ? accepted : 0, vm.parseJsonUint(json, string.concat(path, ".priced_samples")), name);
+        uint80 price = priced ? ladder[step - 1] : 0;
+        _same(json, path, priced ? step : 0, price, priced ? accepted : 0);
+    }
+
+    function _same(string memory json, string memory path, uint256 step, uint80 price, uint256 samples) private pure {
+        assertEq(step, vm.parseJsonUint(json, string.concat(path, ".step")), path);
+        assertEq(price, vm.parseJsonUint(json, string.concat(path, ".unit_price")), path);
+        assertEq(samples, vm.parseJsonUint(json, string.concat(path, ".priced_samples")), path);
     }
 
     function _reserveChoice(string memory json, string memory path, uint80[] memory ladder)
@@ -220,6 +223,13 @@ contract PriceRuleTest is Test {
         }
         assertEq(sum, count == 0 ? 0 : WHOLE);
         if (count != 0) assertLe(first - last, 1);
+    }
+
+    function test_without_a_member_nobody_has_a_share() public pure {
+        uint32[] memory shares = PriceRule.equal(new bool[](3));
+        for (uint256 i = 0; i < 3; ++i) {
+            assertEq(shares[i], 0);
+        }
     }
 
     function test_equal_shares_of_the_largest_dataset() public pure {

@@ -184,9 +184,7 @@ contract SupplierDAOCouncilTest is Members {
         assertChoices(round, 22200);
     }
 
-    function testFuzz_the_council_decides_by_the_rule(uint8[3] memory picks, uint16 threshold, uint16 quorum)
-        public
-    {
+    function testFuzz_the_council_decides_by_the_rule(uint8[3] memory picks, uint16 threshold, uint16 quorum) public {
         quorum = uint16(bound(quorum, 0, 10_000));
         threshold = uint16(bound(threshold, 1, 10_000));
         elect(quorum, threshold);

@@ -306,10 +306,7 @@ contract SupplierDAOTest is Members {
         askFor(terms, who, place, 1);
     }
 
-    function assertWeights(Terms memory terms, uint256 a, uint256 b, uint256 c, uint256 d, uint256 e)
-        private
-        view
-    {
+    function assertWeights(Terms memory terms, uint256 a, uint256 b, uint256 c, uint256 d, uint256 e) private view {
         uint32[] memory weights = dao.weightsOf(terms);
         uint256[5] memory wanted = [a, b, c, d, e];
         assertEq(weights.length, 5);

@@ -111,11 +111,7 @@ abstract contract Members is Market {
 
     /// @notice The rule once more, as simply as it can be said: of the steps the lowest for which at
     /// least the threshold's part of those who answered named it or a lower one.
-    function decide(uint256[] memory weights, uint8[] memory choices, uint256 threshold)
-        internal
-        pure
-        returns (uint8)
-    {
+    function decide(uint256[] memory weights, uint8[] memory choices, uint256 threshold) internal pure returns (uint8) {
         for (uint8 step = 1; step <= 3; ++step) {
             uint256 yes;
             uint256 no;

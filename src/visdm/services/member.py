@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 ANSWERED_AT_ONCE = 256
-"""Positions in one execution: deciding over 2,048 seats leaves room for so many."""
+"""Positions in one execution: with 512, and all cold, 8 million gas."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Member:
             for place, number in enumerate(terms.assets)
             if owners[number] in members and voters[place] not in (dao, owners[number])
         ]
-        if proposal.decided == SILENT and not waiting:
-            self.daos.execute(dao, round_, [])
+        if proposal.decided == SILENT and not 0 < len(waiting) <= ANSWERED_AT_ONCE:
+            self.daos.execute(dao, round_, [])  # deciding over many fills a transaction
         for start in range(0, len(waiting), ANSWERED_AT_ONCE):
             self.daos.execute(dao, round_, waiting[start : start + ANSWERED_AT_ONCE])
         return self._proposal(dao, round_).decided
