@@ -2,10 +2,11 @@
 
     python tools/check_docs.py [ROOT]
 
-Four rules: a relative link leads somewhere; a dependency is explained in
+Five rules: a relative link leads somewhere; a dependency is explained in
 docs/dependencies.md; a command of the command line is named in README.md or docs/cli.md; a
-custom error or event of a shipped contract is named in docs/contracts.md. Prints one line
-per disagreement and exits with 1 when there is any.
+custom error or event of a shipped contract is named in docs/contracts.md; a test that
+contracts/INVARIANTS.md names is there. Prints one line per disagreement and exits with 1 when
+there is any.
 """
 
 from __future__ import annotations
@@ -119,9 +120,25 @@ def unnamed_entries(root: Path) -> Iterator[str]:
                 yield f"docs/contracts.md: the {entry['type']} {entry['name']} of {path.stem}"
 
 
+def absent_tests(root: Path) -> Iterator[str]:
+    """Tests that contracts/INVARIANTS.md names and contracts/test does not have."""
+    named = re.findall(r"`((?:test|invariant)_\w+)`", text_of(root, "contracts/INVARIANTS.md"))
+    sources = sorted((root / "contracts" / "test").glob("*.t.sol"))
+    there = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    for name in dict.fromkeys(named):
+        if not names_word(there, name):
+            yield f"contracts/INVARIANTS.md: the test {name} is nowhere"
+
+
 def main(root: Path) -> int:
     """Print every disagreement; the exit code says whether there is one."""
-    rules = (broken_links, unexplained_dependencies, unnamed_commands, unnamed_entries)
+    rules = (
+        broken_links,
+        unexplained_dependencies,
+        unnamed_commands,
+        unnamed_entries,
+        absent_tests,
+    )
     found = [line for rule in rules for line in rule(root)]
     for line in found:
         print(line)

@@ -100,3 +100,13 @@ def test_a_command_that_no_document_names_is_named(tree: Path) -> None:
     assert "docs/cli.md: the command `visdm demo` is not named" in said
     (tree / "docs" / "cli.md").write_text(said)
     assert check(tree) == (0, "documents: all agree\n")
+
+
+def test_an_invariant_without_its_test_is_named(tree: Path) -> None:
+    (tree / "contracts" / "test").mkdir(parents=True)
+    (tree / "contracts" / "INVARIANTS.md").write_text("`invariant_I1` and A.t.sol:`test_more`\n")
+    (tree / "contracts" / "test" / "A.t.sol").write_text("function invariant_I1() public {}\n")
+    assert check(tree) == (
+        1,
+        "contracts/INVARIANTS.md: the test test_more is nowhere\ndocuments: 1 disagreements\n",
+    )
