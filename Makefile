@@ -78,10 +78,10 @@ analyse: ## look for known mistakes in contracts/src (forge lint, slither)
 		--exclude uninitialized-local,timestamp,calls-loop,assembly $(ARGS)
 
 prove: export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
-prove: ## prove the functions check_* of contracts/test for all inputs (halmos)
+prove: ## prove the functions check_* of contracts/prove for all inputs (halmos)
 	$(SETUP) forge halmos
 	@FOUNDRY_OUT=build/halmos/out FOUNDRY_CACHE_PATH=build/halmos/cache \
-		FOUNDRY_DYNAMIC_TEST_LINKING=false \
+		FOUNDRY_DYNAMIC_TEST_LINKING=false FOUNDRY_TEST=contracts/prove \
 		build/tools/halmos/bin/halmos --function check_ --forge-build-out build/halmos/out $(ARGS)
 
 clean: ## remove what was set up and built

@@ -171,7 +171,7 @@ def test_a_retired_or_undescribed_model_opens_no_round(at: At) -> None:
         world["consumer"].open_round(TERMS)
 
 
-@pytest.mark.parametrize("asset", [0, RAW, RIVALS, MODEL, 99])
+@pytest.mark.parametrize("asset", [RAW, RIVALS, MODEL, 99])
 def test_an_asset_that_is_not_on_offer_has_no_weight(at: At, asset: int) -> None:
     world = at("described")
     world["bob"].retire(BOB)
@@ -249,10 +249,18 @@ def test_an_asset_that_is_not_on_offer_keeps_no_round_open(at: At) -> None:
     assert outcome == Outcome(RoundState.PRICED, (1, 0, 0, 0), 1, 10, 100)
 
 
-def test_a_round_for_nothing_on_offer_closes_at_once_without_a_price(at: At) -> None:
+def test_a_round_for_nothing_on_offer_waits_for_its_deadline_and_has_no_price(at: At) -> None:
     world = at("described")
     round_ = world["consumer"].open_round(replace(TERMS, assets=(RAW, 99), quorum=0))
+    with refusal(f"VotingNotOver(voteBy={VOTE_BY})"):
+        world["stranger"].close_round(round_)
+    world.travel(VOTE_BY + 1)
     assert world["stranger"].close_round(round_) == Outcome(RoundState.UNPRICED, (0, 0))
+
+
+def test_asset_0_is_no_asset(at: At) -> None:
+    with refusal("BadDataset(index=0)"):
+        at("described")["consumer"].open_round(replace(TERMS, assets=(0, ALICE)))
 
 
 def test_a_reserve_that_was_never_set_is_met_by_no_ladder(at: At) -> None:

@@ -3,15 +3,31 @@ pragma solidity ^0.8.28;
 
 import {Answers} from "../src/Answers.sol";
 import {PriceRule} from "../src/PriceRule.sol";
-import {Test} from "./base/Test.sol";
+import {Test} from "../test/base/Test.sol";
 
 /// @notice What halmos proves of the quantile and of the layout in storage (`make prove`).
 /// @custom:halmos --loop 6
 contract PriceRuleCheck is Test {
     using Answers for uint256;
 
-    // Not here: rewards that sum to the price. Solvers give up on a product of two unknowns divided by
-    // 1e9, even at eight bits; PriceRule.t.sol fuzzes it at full width.
+    // Not here: that no reward is negative, and that the whole is worth the price. Solvers give up on comparing products of unknowns divided by
+    // 1e9, even at eight bits; contracts/test/PriceRule.t.sol fuzzes it at full width.
+
+    // --- the split
+
+    function check_rewards_sum_to_what_their_shares_are_worth_together(
+        uint96 price,
+        uint32 first,
+        uint32 second,
+        uint32 third
+    ) public pure {
+        uint256 one = PriceRule.upTo(price, first);
+        uint256 two = PriceRule.upTo(price, uint256(first) + second);
+        uint256 all = PriceRule.upTo(price, uint256(first) + second + third);
+        unchecked {
+            assert(one + (two - one) + (all - two) == all);
+        }
+    }
 
     // --- the quantile
 
