@@ -322,12 +322,13 @@ def test_a_job_is_refunded_once_however_it_is_nested(stage: Stage, after: int) -
 # Owners made of code.
 
 
-def test_a_contract_votes_by_its_own_rule(stage: Stage) -> None:
+@pytest.mark.parametrize("signature", [b"any", b"\1" * 64 + b"\x1b"], ids=["short", "as a key's"])
+def test_a_contract_votes_by_its_own_rule(stage: Stage, signature: bytes) -> None:
     round_ = stage["consumer"].open_round(replace(TERMS, seed=8, **later(stage)))
     stage.give(ALICE, "alice")
     deadline = stage["erin"].now() + 1_000
     ballots = [
-        Ballot(round_, 0, choice, nonce, deadline, stage.puppet, b"any")
+        Ballot(round_, 0, choice, nonce, deadline, stage.puppet, signature)
         for nonce, choice in enumerate((1, REJECT, 2), start=1)
     ]
     digests = [

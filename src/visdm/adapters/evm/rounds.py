@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from eth_utils.address import is_address, to_checksum_address
 from hexbytes import HexBytes
 
 from visdm.adapters.evm.session import Session
@@ -30,6 +31,9 @@ SKIPPED = (
 
 SIGNATURE_SIZE, PARITY = 65, (27, 28)
 """Of a signature by a key: r, s and one of two last bytes."""
+
+BORROWED = bytes.fromhex("ef0100")
+"""How the code begins of an account with a key that lets a contract act for it (EIP-7702)."""
 
 BALLOT_TYPES = {
     "Ballot": [
@@ -127,7 +131,13 @@ class RoundsSession(Session):
     def submit_ballots(self, round_: str, ballots: Sequence[Ballot]) -> dict[int, str]:
         """Submit signed ballots; return those skipped: place in `ballots` to reason."""
         terms, skipped = to_tuple(self._terms(round_)), {}
-        short = [place for place, ballot in enumerate(ballots) if is_short(ballot)]
+        # A contract may answer for a signature of this size too: a Safe with one owner's, say.
+        contracts = {voter for voter in {b.voter for b in ballots} if self._is_contract(voter)}
+        short = [
+            place
+            for place, ballot in enumerate(ballots)
+            if is_short(ballot) and ballot.voter not in contracts
+        ]
         if short:
             events = self._send("jobs", "submit", terms, [packed(ballots[i]) for i in short])
             skipped = {
@@ -146,6 +156,13 @@ class RoundsSession(Session):
                     raise
                 skipped[place] = SKIPPED[int(code[1])]
         return skipped
+
+    def _is_contract(self, account: str) -> bool:
+        """Whether an account is made of code: not one that has a key and only borrows some."""
+        if not is_address(account):
+            return False
+        code = bytes(self._ledger.web3.eth.get_code(to_checksum_address(account)))
+        return bool(code) and not code.startswith(BORROWED)
 
     def close_round(self, round_: str) -> Outcome:
         """As anybody, after the vote: find the price."""
