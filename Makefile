@@ -48,7 +48,7 @@ forge: ## run the tests of the contracts alone (ARGS are forge's: ARGS="--match-
 gas: ## write what calls cost into contracts/gas; commit the result
 	$(SETUP) forge
 	@rm -rf contracts/gas
-	@$(UNCHECKED) FORGE_SNAPSHOT_EMIT=true $(FORGE) test
+	@$(UNCHECKED) FORGE_SNAPSHOT_EMIT=true $(FORGE) test --match-contract GasTest
 
 # A seed that fails is tried again with: make fuzz SEED=...
 fuzz: SEED := $(shell date +%s)

@@ -5,6 +5,7 @@ import {Catalog} from "./Catalog.sol";
 import {PriceRule} from "./PriceRule.sol";
 import {Rounds} from "./Rounds.sol";
 import {REJECT, Terms} from "./Terms.sol";
+import {Voting} from "./Voting.sol";
 
 /// @title Owners who answer rounds together, by a rule of their own
 /// @notice Whoever names this contract as its delegate in the catalog is a member, and leaves by
@@ -255,7 +256,7 @@ contract SupplierDAO {
 
     function _open(Terms calldata terms) private view returns (bytes32 round) {
         round = rounds.idOf(terms);
-        require(rounds.roundOf(round).state == Rounds.State.Open, Rounds.RoundNotOpen(round));
+        require(rounds.roundOf(round).state == Voting.State.Open, Voting.RoundNotOpen(round));
     }
 
     function _proposed(Terms calldata terms) private view returns (bytes32 round) {

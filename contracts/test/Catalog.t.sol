@@ -5,10 +5,10 @@ import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {Catalog} from "../src/Catalog.sol";
 import {NO_RESERVE} from "../src/Terms.sol";
 import {Puppet} from "./EvilTokens.sol";
-import {Voting} from "./base/Voting.sol";
+import {Polls} from "./base/Polls.sol";
 
 /// @notice The register: who may enter, say and change what. Its views are tested below.
-contract CatalogTest is Voting {
+contract CatalogTest is Polls {
     uint256 internal constant NOBODYS = 99;
 
     // --- keys and providers

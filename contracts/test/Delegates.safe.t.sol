@@ -9,9 +9,9 @@ import {ISafe} from "@safe-global/safe-smart-account/contracts/interfaces/ISafe.
 import {Enum} from "@safe-global/safe-smart-account/contracts/libraries/Enum.sol";
 import {SignMessageLib} from "@safe-global/safe-smart-account/contracts/libraries/SignMessageLib.sol";
 import {SafeProxyFactory} from "@safe-global/safe-smart-account/contracts/proxies/SafeProxyFactory.sol";
-import {Rounds} from "../src/Rounds.sol";
 import {SupplierDAO} from "../src/SupplierDAO.sol";
 import {Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Market} from "./base/Market.sol";
 
 /// @notice A Safe of two out of three, as the delegate of owners and as an owner: it answers by
@@ -54,11 +54,11 @@ contract DelegatesSafeTest is Market {
         Terms memory terms = baseTerms();
         bytes32 round = open(terms);
         bytes memory call = voteCall(terms, 2);
-        Rounds.Vote[] memory votes = new Rounds.Vote[](2);
-        (votes[0], votes[1]) = (Rounds.Vote(assets[0], address(_safe), 2), Rounds.Vote(assets[1], address(_safe), 2));
+        Voting.Vote[] memory votes = new Voting.Vote[](2);
+        (votes[0], votes[1]) = (Voting.Vote(assets[0], address(_safe), 2), Voting.Vote(assets[1], address(_safe), 2));
         bytes memory signatures = signed(transaction(address(jobs), call, Enum.Operation.Call), 0, 2);
         vm.expectEmit(address(jobs));
-        emit Rounds.Voted(round, votes);
+        emit Voting.Voted(round, votes);
         send(address(jobs), call, Enum.Operation.Call, signatures);
         assertAnswer(round, 0, 2, false);
         assertAnswer(round, 1, 2, false);
@@ -83,7 +83,7 @@ contract DelegatesSafeTest is Market {
         open(terms);
         bytes memory call = voteCall(terms, 2);
         bytes memory signatures = signed(transaction(address(jobs), call, Enum.Operation.Call), 0, 1);
-        vm.expectRevert(abi.encodeWithSelector(Rounds.BallotRefused.selector, Rounds.Skipped.Voter));
+        vm.expectRevert(abi.encodeWithSelector(Voting.BallotRefused.selector, Voting.Skipped.Voter));
         send(address(jobs), call, Enum.Operation.Call, signatures);
         assertEq(_safe.nonce(), 0);
     }
@@ -93,7 +93,7 @@ contract DelegatesSafeTest is Market {
     function test_two_of_three_sign_a_ballot_and_anybody_submits_it() public {
         Terms memory terms = baseTerms();
         bytes32 round = open(terms);
-        Rounds.Ballot memory ballot = Rounds.Ballot(0, 2, 1, terms.voteBy, 0, 0);
+        Voting.Ballot memory ballot = Voting.Ballot(0, 2, 1, terms.voteBy, 0, 0);
         bytes memory signatures = signed(messageOf(terms, ballot), 1, 2);
         vm.prank(stranger.addr);
         jobs.submitFor(address(_safe), terms, ballot, signatures);
@@ -103,7 +103,7 @@ contract DelegatesSafeTest is Market {
     function test_one_of_three_does_not_sign_a_ballot() public {
         Terms memory terms = baseTerms();
         open(terms);
-        Rounds.Ballot memory ballot = Rounds.Ballot(0, 2, 1, terms.voteBy, 0, 0);
+        Voting.Ballot memory ballot = Voting.Ballot(0, 2, 1, terms.voteBy, 0, 0);
         bytes32 message = messageOf(terms, ballot);
         checkNoSignature(terms, ballot, sign(_signers[0], message));
         checkNoSignature(terms, ballot, bytes.concat(sign(_signers[0], message), sign(_signers[0], message)));
@@ -113,7 +113,7 @@ contract DelegatesSafeTest is Market {
     function test_who_is_not_of_the_safe_does_not_sign_for_it() public {
         Terms memory terms = baseTerms();
         open(terms);
-        Rounds.Ballot memory ballot = Rounds.Ballot(0, 2, 1, terms.voteBy, 0, 0);
+        Voting.Ballot memory ballot = Voting.Ballot(0, 2, 1, terms.voteBy, 0, 0);
         bytes32 message = messageOf(terms, ballot);
         checkNoSignature(terms, ballot, bytes.concat(sign(stranger, message), sign(_signers[2], message)));
         checkNoSignature(terms, ballot, bytes.concat(sign(_signers[0], message), sign(stranger, message)));
@@ -122,7 +122,7 @@ contract DelegatesSafeTest is Market {
     function test_a_safes_ballot_is_for_its_round_asset_choice_number_and_time_only() public {
         Terms memory terms = baseTerms();
         open(terms);
-        Rounds.Ballot memory ballot = Rounds.Ballot(0, 2, 1, terms.voteBy, 0, 0);
+        Voting.Ballot memory ballot = Voting.Ballot(0, 2, 1, terms.voteBy, 0, 0);
         bytes memory signatures = signed(messageOf(terms, ballot), 0, 1);
         ballot.choice = 1;
         checkNoSignature(terms, ballot, signatures);
@@ -143,7 +143,7 @@ contract DelegatesSafeTest is Market {
     function test_the_bare_digest_of_a_ballot_signed_by_two_does_not_count() public {
         Terms memory terms = baseTerms();
         bytes32 round = open(terms);
-        Rounds.Ballot memory ballot = Rounds.Ballot(0, 2, 1, terms.voteBy, 0, 0);
+        Voting.Ballot memory ballot = Voting.Ballot(0, 2, 1, terms.voteBy, 0, 0);
         bytes32 digest = jobs.ballotDigest(round, assets[0], 2, 1, terms.voteBy);
         checkNoSignature(terms, ballot, signed(digest, 0, 1));
     }
@@ -151,12 +151,12 @@ contract DelegatesSafeTest is Market {
     function test_a_safes_ballot_counts_once() public {
         Terms memory terms = baseTerms();
         bytes32 round = open(terms);
-        Rounds.Ballot memory first = Rounds.Ballot(0, 2, 1, terms.voteBy, 0, 0);
-        Rounds.Ballot memory second = Rounds.Ballot(0, 3, 2, terms.voteBy, 0, 0);
+        Voting.Ballot memory first = Voting.Ballot(0, 2, 1, terms.voteBy, 0, 0);
+        Voting.Ballot memory second = Voting.Ballot(0, 3, 2, terms.voteBy, 0, 0);
         bytes memory old = signed(messageOf(terms, first), 0, 1);
         jobs.submitFor(address(_safe), terms, first, old);
         jobs.submitFor(address(_safe), terms, second, signed(messageOf(terms, second), 0, 1));
-        vm.expectRevert(abi.encodeWithSelector(Rounds.BallotRefused.selector, Rounds.Skipped.Nonce));
+        vm.expectRevert(abi.encodeWithSelector(Voting.BallotRefused.selector, Voting.Skipped.Nonce));
         jobs.submitFor(address(_safe), terms, first, old);
         assertAnswer(round, 0, 3, false);
     }
@@ -164,7 +164,7 @@ contract DelegatesSafeTest is Market {
     function test_a_ballot_signed_on_the_chain_needs_no_signatures() public {
         Terms memory terms = baseTerms();
         bytes32 round = open(terms);
-        Rounds.Ballot memory ballot = Rounds.Ballot(1, 3, 1, terms.voteBy, 0, 0);
+        Voting.Ballot memory ballot = Voting.Ballot(1, 3, 1, terms.voteBy, 0, 0);
         bytes32 digest = jobs.ballotDigest(round, assets[1], 3, 1, terms.voteBy);
         checkNoSignature(terms, ballot, "");
         address library_ = address(new SignMessageLib());
@@ -182,7 +182,7 @@ contract DelegatesSafeTest is Market {
         catalog.safeTransferFrom(owners[2].addr, address(_safe), assets[2]);
         Terms memory terms = baseTerms();
         bytes32 round = open(terms);
-        Rounds.Ballot memory ballot = Rounds.Ballot(2, 1, 255, terms.voteBy, 0, 0);
+        Voting.Ballot memory ballot = Voting.Ballot(2, 1, 255, terms.voteBy, 0, 0);
         jobs.submitFor(address(_safe), terms, ballot, signed(messageOf(terms, ballot), 0, 2));
         assertAnswer(round, 2, 1, true);
     }
@@ -207,7 +207,7 @@ contract DelegatesSafeTest is Market {
     function voteCall(Terms memory terms, uint8 choice) private pure returns (bytes memory) {
         uint16[] memory positions = new uint16[](2);
         positions[1] = 1;
-        return abi.encodeCall(Rounds.vote, (terms, positions, choice, false));
+        return abi.encodeCall(Voting.vote, (terms, positions, choice, false));
     }
 
     /// @dev The hash that signers sign for a transaction of the Safe.
@@ -216,7 +216,7 @@ contract DelegatesSafeTest is Market {
     }
 
     /// @dev The hash that signers sign for a ballot: a message of the Safe, which is the digest.
-    function messageOf(Terms memory terms, Rounds.Ballot memory ballot) private view returns (bytes32) {
+    function messageOf(Terms memory terms, Voting.Ballot memory ballot) private view returns (bytes32) {
         uint256 asset = terms.assets[ballot.position];
         bytes32 digest = jobs.ballotDigest(jobs.idOf(terms), asset, ballot.choice, ballot.nonce, ballot.deadline);
         return _handler.getMessageHashForSafe(ISafe(payable(address(_safe))), abi.encode(digest));
@@ -235,8 +235,8 @@ contract DelegatesSafeTest is Market {
         send(to, call, Enum.Operation.Call, signed(transaction(to, call, Enum.Operation.Call), 0, 1));
     }
 
-    function checkNoSignature(Terms memory terms, Rounds.Ballot memory ballot, bytes memory signature) private {
-        vm.expectRevert(abi.encodeWithSelector(Rounds.BallotRefused.selector, Rounds.Skipped.Signature));
+    function checkNoSignature(Terms memory terms, Voting.Ballot memory ballot, bytes memory signature) private {
+        vm.expectRevert(abi.encodeWithSelector(Voting.BallotRefused.selector, Voting.Skipped.Signature));
         jobs.submitFor(address(_safe), terms, ballot, signature);
     }
 

@@ -9,8 +9,8 @@ import {IVotes} from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Votes} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Votes.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {Rounds} from "../src/Rounds.sol";
 import {Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Market} from "./base/Market.sol";
 
 /// @notice The votes of a club: 100 for each of the accounts that it starts with.
@@ -68,12 +68,12 @@ contract DelegatesGovernorTest is Market {
         bytes32 round = open(terms);
         propose(terms, 2, "20 a sample");
         decide(terms, 2, "20 a sample", FOR);
-        Rounds.Vote[] memory votes = new Rounds.Vote[](3);
+        Voting.Vote[] memory votes = new Voting.Vote[](3);
         for (uint256 i = 0; i < 3; ++i) {
-            votes[i] = Rounds.Vote(assets[i], address(_club), 2);
+            votes[i] = Voting.Vote(assets[i], address(_club), 2);
         }
         vm.expectEmit(address(jobs));
-        emit Rounds.Voted(round, votes);
+        emit Voting.Voted(round, votes);
         execute(terms, 2, "20 a sample");
         assertChoices(round, 2, 2, 2);
         close(terms); // dave's reserve answers for him too
@@ -112,7 +112,7 @@ contract DelegatesGovernorTest is Market {
             vm.prank(owners[i].addr);
             catalog.delegate(address(0));
         }
-        vm.expectRevert(abi.encodeWithSelector(Rounds.BallotRefused.selector, Rounds.Skipped.Voter));
+        vm.expectRevert(abi.encodeWithSelector(Voting.BallotRefused.selector, Voting.Skipped.Voter));
         execute(terms, 1, "10 a sample");
         vm.prank(owners[2].addr);
         catalog.delegate(address(_club));
@@ -126,7 +126,7 @@ contract DelegatesGovernorTest is Market {
         propose(terms, 1, "10 a sample");
         decide(terms, 1, "10 a sample", FOR);
         vm.warp(terms.voteBy + 1);
-        vm.expectRevert(abi.encodeWithSelector(Rounds.VotingOver.selector, terms.voteBy));
+        vm.expectRevert(abi.encodeWithSelector(Voting.VotingOver.selector, terms.voteBy));
         execute(terms, 1, "10 a sample");
     }
 
@@ -142,7 +142,7 @@ contract DelegatesGovernorTest is Market {
         targets[0] = address(jobs);
         values = new uint256[](1);
         calls = new bytes[](1);
-        calls[0] = abi.encodeCall(Rounds.vote, (terms, positions, choice, false));
+        calls[0] = abi.encodeCall(Voting.vote, (terms, positions, choice, false));
     }
 
     function propose(Terms memory terms, uint8 choice, string memory why) private {

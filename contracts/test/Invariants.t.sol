@@ -6,6 +6,7 @@ import {Catalog} from "../src/Catalog.sol";
 import {Jobs} from "../src/Jobs.sol";
 import {Rounds} from "../src/Rounds.sol";
 import {Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Handler} from "./base/Handler.sol";
 import {Mirror} from "./base/Mirror.sol";
 import {Test} from "./base/Test.sol";
@@ -46,11 +47,11 @@ contract InvariantsTest is Test {
         for (uint256 i = 0; i < stories.length; ++i) {
             Terms memory terms = handler.termsOf(i);
             Rounds.Round memory round = jobs.roundOf(stories[i].id);
-            if (round.state == Rounds.State.Funded) {
+            if (round.state == Voting.State.Funded) {
                 onChain += uint256(round.samples) * round.unitPrice + terms.feeCap;
                 mirrored += stories[i].samples * stories[i].unitPrice + terms.feeCap;
             }
-            if (round.state == Rounds.State.Settled) {
+            if (round.state == Voting.State.Settled) {
                 onChain += round.change;
                 mirrored += stories[i].change;
             }
@@ -76,7 +77,7 @@ contract InvariantsTest is Test {
         Mirror.Story[] memory stories = handler.stories();
         uint256 prices;
         for (uint256 i = 0; i < stories.length; ++i) {
-            if (stories[i].state != Rounds.State.Settled) continue;
+            if (stories[i].state != Voting.State.Settled) continue;
             uint256 price = stories[i].samples * stories[i].unitPrice;
             assertEq(stories[i].credited, price);
             prices += price;
@@ -94,8 +95,8 @@ contract InvariantsTest is Test {
         Mirror.Story[] memory stories = handler.stories();
         for (uint256 i = 0; i < stories.length; ++i) {
             Rounds.Round memory round = jobs.roundOf(stories[i].id);
-            bool priced = round.state == Rounds.State.Priced || round.state == Rounds.State.Funded;
-            if (!priced && round.state != Rounds.State.Settled) continue;
+            bool priced = round.state == Voting.State.Priced || round.state == Voting.State.Funded;
+            if (!priced && round.state != Voting.State.Settled) continue;
             Terms memory terms = handler.termsOf(i);
             (bool[] memory expected,,) = handler.closedAs(i);
             bool[] memory members = jobs.membersOf(terms);
@@ -116,7 +117,7 @@ contract InvariantsTest is Test {
         for (uint256 i = 0; i < stories.length; ++i) {
             if (stories[i].funds == 0) continue;
             assertFalse(stories[i].retiredAtFunding, "a member was retired");
-            if (stories[i].state == Rounds.State.Refunded) continue;
+            if (stories[i].state == Voting.State.Refunded) continue;
             Terms memory terms = handler.termsOf(i);
             bool[] memory members = jobs.membersOf(terms);
             (, Mirror.Consent[] memory consents, uint8[] memory choices) = handler.closedAs(i);
@@ -139,8 +140,8 @@ contract InvariantsTest is Test {
             Terms memory terms = handler.termsOf(i);
             uint256 purse = token.balanceOf(terms.consumer);
             vm.startPrank(stranger);
-            if (stories[i].state == Rounds.State.Open) jobs.close(terms);
-            if (stories[i].state == Rounds.State.Funded) {
+            if (stories[i].state == Voting.State.Open) jobs.close(terms);
+            if (stories[i].state == Voting.State.Funded) {
                 jobs.refund(terms, terms.consumer);
                 uint256 due = stories[i].samples * stories[i].unitPrice + terms.feeCap;
                 assertEq(token.balanceOf(terms.consumer) - purse, due);
@@ -150,8 +151,8 @@ contract InvariantsTest is Test {
                 assertEq(token.balanceOf(terms.consumer) - purse, stories[i].change);
             }
             vm.stopPrank();
-            Rounds.State state = jobs.roundOf(stories[i].id).state;
-            assertTrue(state != Rounds.State.Open && state != Rounds.State.Funded, "stuck");
+            Voting.State state = jobs.roundOf(stories[i].id).state;
+            assertTrue(state != Voting.State.Open && state != Voting.State.Funded, "stuck");
         }
         Mirror.Thing[] memory things = handler.things();
         uint256[] memory list = new uint256[](1);

@@ -2,8 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {Jobs} from "../src/Jobs.sol";
-import {Rounds} from "../src/Rounds.sol";
 import {Task, Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Crowd} from "./base/Crowd.sol";
 
 /// @notice Datasets of many owners: a settlement in parts, and what each transaction costs.
@@ -262,9 +262,9 @@ contract JobsChunksTest is Crowd {
     function ballots(Terms memory terms, uint256 from, uint256 to)
         private
         view
-        returns (Rounds.Ballot[] memory list)
+        returns (Voting.Ballot[] memory list)
     {
-        list = new Rounds.Ballot[](to - from);
+        list = new Voting.Ballot[](to - from);
         for (uint256 i = from; i < to; ++i) {
             uint8 choice = i % 7 == 3 ? 127 : i % 2 == 0 ? 2 : 1;
             list[i - from] = ballotOf(terms, ownerAt(i), uint16(i), choice, 1);

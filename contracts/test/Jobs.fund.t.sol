@@ -6,6 +6,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Jobs} from "../src/Jobs.sol";
 import {Rounds} from "../src/Rounds.sol";
 import {NO_RESERVE, Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Market} from "./base/Market.sol";
 
 /// @notice What it takes to fund a job, and what a permit changes about it.
@@ -35,7 +36,7 @@ contract JobsFundTest is Market {
         pay(terms);
         assertEq(token.balanceOf(address(jobs)), DUE);
         assertEq(token.balanceOf(consumer.addr), 1e12 - DUE);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Funded);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Funded);
         bool[] memory members = jobs.membersOf(terms);
         bool[5] memory expected = [true, true, false, true, false];
         for (uint256 i = 0; i < 5; ++i) {
@@ -60,7 +61,7 @@ contract JobsFundTest is Market {
         priceRound(terms);
         jobs.close(others);
         pay(terms);
-        assertTrue(jobs.roundOf(jobs.idOf(others)).state == Rounds.State.Unpriced);
+        assertTrue(jobs.roundOf(jobs.idOf(others)).state == Voting.State.Unpriced);
         assertEq(token.balanceOf(address(jobs)), DUE);
     }
 
@@ -102,11 +103,11 @@ contract JobsFundTest is Market {
         bytes32 round = voted(terms);
         vm.warp(terms.voteBy + 1);
         vm.expectEmit(address(jobs));
-        emit Rounds.RoundClosed(round, Rounds.State.Priced, 20, 700, hex"0102030200");
+        emit Rounds.RoundClosed(round, Voting.State.Priced, 20, 700, hex"0102030200");
         vm.expectEmit(address(jobs));
         emit Jobs.JobFunded(round, 14_000, FEE_CAP);
         pay(terms);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Funded);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Funded);
     }
 
     function test_funding_closes_a_round_early_when_all_owners_said_their_last_word() public {
@@ -118,7 +119,7 @@ contract JobsFundTest is Market {
         }
         pay(terms);
         assertEq(token.balanceOf(address(jobs)), 11_500 + FEE_CAP);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Funded);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Funded);
     }
 
     function test_funding_before_the_vote_is_over_is_refused() public {
@@ -139,10 +140,10 @@ contract JobsFundTest is Market {
         bytes32 round = voted(terms);
         vm.warp(terms.voteBy + 1);
         refused(terms, abi.encodeWithSelector(Jobs.NotPriced.selector, round));
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Open);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Open);
         jobs.close(terms);
         refused(terms, abi.encodeWithSelector(Jobs.NotPriced.selector, round));
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Unpriced);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Unpriced);
     }
 
     function test_a_job_is_funded_once_whatever_became_of_it() public {
@@ -227,7 +228,7 @@ contract JobsFundTest is Market {
         Terms memory terms = solo(type(uint32).max, 1 << 79, 0);
         uint256 price = uint256(type(uint32).max) << 79;
         refused(terms, abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 96, price));
-        assertTrue(jobs.roundOf(jobs.idOf(terms)).state == Rounds.State.Priced);
+        assertTrue(jobs.roundOf(jobs.idOf(terms)).state == Voting.State.Priced);
     }
 
     function test_an_escrow_takes_96_bits_and_not_one_unit_more() public {
@@ -255,7 +256,7 @@ contract JobsFundTest is Market {
             terms,
             abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, consumer.addr, DUE - 1, DUE)
         );
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Priced);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Priced);
     }
 
     // --- with a permit
@@ -290,7 +291,7 @@ contract JobsFundTest is Market {
         Signature memory signed = permit(stranger, DUE);
         vm.expectRevert(shortAllowance(0));
         payWith(terms, DUE, signed);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Priced);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Priced);
         allow(DUE);
         payWith(terms, DUE, signed);
         assertEq(token.balanceOf(address(jobs)), DUE);

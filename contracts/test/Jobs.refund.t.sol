@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Jobs} from "../src/Jobs.sol";
 import {Rounds} from "../src/Rounds.sol";
 import {Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Market} from "./base/Market.sol";
 
 /// @notice How a consumer's money goes back: all of it, or the change of the fee cap.
@@ -21,7 +22,7 @@ contract JobsRefundTest is Market {
         jobs.refund(terms, consumer.addr);
         assertEq(token.balanceOf(consumer.addr), 1e12);
         assertEq(token.balanceOf(address(jobs)), 0);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Refunded);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Refunded);
     }
 
     function test_until_settleBy_is_over_the_money_stays() public {
@@ -126,7 +127,7 @@ contract JobsRefundTest is Market {
         vm.prank(stranger.addr);
         jobs.refund(terms, consumer.addr);
         assertEq(token.balanceOf(consumer.addr), 1e12 - 14_000 - 3_500);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Settled);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Settled);
         assertEq(uint256(jobs.roundOf(round).change), 0);
         assertEq(uint256(jobs.roundOf(round).samples), 0, "a settled round tells no samples");
     }

@@ -3,8 +3,8 @@ pragma solidity ^0.8.28;
 
 import {Catalog} from "../src/Catalog.sol";
 import {Jobs} from "../src/Jobs.sol";
-import {Rounds} from "../src/Rounds.sol";
 import {Task, Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Market} from "./base/Market.sol";
 
 /// @notice Who settles a job, when, and how its price is split.
@@ -18,7 +18,7 @@ contract JobsSettleTest is Market {
         settle(terms, baseShares(), 3_500);
         earnedAre([uint256(2_000), 4_000, 0, 8_000, 0]);
         assertEq(jobs.owed(provider.addr), 3_500);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Settled);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Settled);
         assertEq(token.balanceOf(address(jobs)), 14_000 + FEE_CAP, "a settlement moves no money");
     }
 
@@ -157,7 +157,7 @@ contract JobsSettleTest is Market {
         refused(terms, new uint32[](5), 0, badShares(0, 5));
         (shares[0], shares[1], shares[3]) = (type(uint32).max, type(uint32).max, type(uint32).max);
         refused(terms, shares, 0, badShares(3 * uint256(type(uint32).max), 5));
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Funded);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Funded);
         earnedAre([uint256(0), 0, 0, 0, 0]);
         assertEq(jobs.owed(provider.addr), 0);
     }
@@ -228,7 +228,7 @@ contract JobsSettleTest is Market {
         vm.warp(terms.voteBy + 1);
         uint256 over = vm.snapshotState();
         jobs.close(terms);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Unpriced);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Unpriced);
         vm.expectRevert(why);
         jobs.membersOf(terms);
         vm.revertToState(over);

@@ -4,7 +4,8 @@ pragma solidity ^0.8.28;
 import {Catalog} from "../src/Catalog.sol";
 import {Rounds} from "../src/Rounds.sol";
 import {NO_RESERVE, REJECT, Terms} from "../src/Terms.sol";
-import {Voting} from "./base/Voting.sol";
+import {Voting} from "../src/Voting.sol";
+import {Polls} from "./base/Polls.sol";
 
 // Faults of the paper's contracts, one test or more for each:
 //
@@ -18,7 +19,7 @@ import {Voting} from "./base/Voting.sol";
 // 8. A delegation is walked without a bound.
 
 /// @notice What the contracts of the paper allow, and these do not.
-contract PaperTest is Voting {
+contract PaperTest is Polls {
     // --- 1
 
     function test_paper_registering_the_same_cids_takes_nothing_over() public {
@@ -40,12 +41,12 @@ contract PaperTest is Voting {
         Terms memory terms = baseTerms();
         bytes32 round = open(terms);
         offer(stranger, 9_999, 1);
-        expectRefused(Rounds.Skipped.Voter);
+        expectRefused(Voting.Skipped.Voter);
         vote(terms, stranger, 0, 1);
-        expectRefused(Rounds.Skipped.Position);
+        expectRefused(Voting.Skipped.Position);
         vote(terms, stranger, 5, 1);
         close(terms);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Unpriced, "nor does its reserve answer");
+        assertTrue(jobs.roundOf(round).state == Voting.State.Unpriced, "nor does its reserve answer");
     }
 
     // --- 2
@@ -57,7 +58,7 @@ contract PaperTest is Voting {
         Account[2] memory puppets = [consumer, stranger];
         for (uint256 i = 0; i < 2; ++i) {
             for (uint16 position = 0; position < 5; ++position) {
-                expectRefused(Rounds.Skipped.Voter);
+                expectRefused(Voting.Skipped.Voter);
                 vote(terms, puppets[i], position, 1);
             }
         }
@@ -92,7 +93,7 @@ contract PaperTest is Voting {
         bytes32 round = open(terms);
         vm.warp(terms.voteBy + 1);
         vm.expectEmit(address(jobs));
-        emit Rounds.RoundClosed(round, Rounds.State.Unpriced, 0, 0, hex"0000");
+        emit Rounds.RoundClosed(round, Voting.State.Unpriced, 0, 0, hex"0000");
         jobs.close(terms);
     }
 
@@ -102,7 +103,7 @@ contract PaperTest is Voting {
         bytes32 round = open(terms);
         vote(terms, owners[0], 0, REJECT);
         close(terms);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Unpriced);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Unpriced);
     }
 
     // --- 4
@@ -135,10 +136,10 @@ contract PaperTest is Voting {
         vote(terms, stranger, 0, 1);
         checkAnswer(round, 0, 1, false, 1);
         for (uint16 position = 1; position < 5; ++position) {
-            expectRefused(Rounds.Skipped.Voter);
+            expectRefused(Voting.Skipped.Voter);
             vote(terms, stranger, position, 1);
         }
-        expectRefused(Rounds.Skipped.Voter);
+        expectRefused(Voting.Skipped.Voter);
         vote(terms, rival, 0, 1);
     }
 
@@ -182,7 +183,7 @@ contract PaperTest is Voting {
         delegate(owners[2], stranger);
         vm.prank(owners[2].addr);
         catalog.delegate(address(0));
-        expectRefused(Rounds.Skipped.Voter);
+        expectRefused(Voting.Skipped.Voter);
         vote(terms, stranger, 2, 3);
         vote(terms, owners[2], 2, 2);
         close(terms);
@@ -210,7 +211,7 @@ contract PaperTest is Voting {
         }
         Terms memory terms = baseTerms();
         open(terms);
-        expectRefused(Rounds.Skipped.Voter);
+        expectRefused(Voting.Skipped.Voter);
         vm.prank(hop.addr);
         jobs.vote{gas: 100_000}(terms, seat(0), 1, false);
         // Who is among the first four still votes, and the owner itself does.
@@ -224,7 +225,7 @@ contract PaperTest is Voting {
         delegate(owners[1], owners[0]);
         Terms memory terms = baseTerms();
         open(terms);
-        expectRefused(Rounds.Skipped.Voter);
+        expectRefused(Voting.Skipped.Voter);
         vm.prank(stranger.addr);
         jobs.vote{gas: 100_000}(terms, seat(0), 1, false);
     }

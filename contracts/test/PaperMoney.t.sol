@@ -3,8 +3,8 @@ pragma solidity ^0.8.28;
 
 import {Catalog} from "../src/Catalog.sol";
 import {Jobs} from "../src/Jobs.sol";
-import {Rounds} from "../src/Rounds.sol";
 import {Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Market} from "./base/Market.sol";
 
 /// @notice A wallet whose receiving costs more than the 2,300 gas that `.transfer` leaves.
@@ -36,7 +36,7 @@ contract PaperMoneyTest is Market {
         // This contract deployed Jobs. It tries every function that writes.
         refused(abi.encodeCall(jobs.open, (terms)));
         refused(abi.encodeCall(jobs.vote, (terms, seat(0), 1, false)));
-        refused(abi.encodeCall(jobs.submit, (terms, new Rounds.Ballot[](0))));
+        refused(abi.encodeCall(jobs.submit, (terms, new Voting.Ballot[](0))));
         refused(abi.encodeCall(jobs.close, (terms)));
         refused(abi.encodeCall(jobs.fund, (terms)));
         refused(abi.encodeCall(jobs.fundWithPermit, (terms, DUE, type(uint256).max, 27, 0, 0)));
@@ -51,7 +51,7 @@ contract PaperMoneyTest is Market {
         vm.expectRevert(abi.encodeWithSelector(Catalog.NotJobs.selector, address(this)));
         catalog.credit(assets, assets);
         assertEq(token.balanceOf(address(jobs)), DUE);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Funded);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Funded);
     }
 
     function test_the_provider_takes_its_fee_and_never_the_price() public {

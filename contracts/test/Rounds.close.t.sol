@@ -3,10 +3,11 @@ pragma solidity ^0.8.28;
 
 import {Rounds} from "../src/Rounds.sol";
 import {NO_RESERVE, REJECT, Terms} from "../src/Terms.sol";
-import {Voting} from "./base/Voting.sol";
+import {Voting} from "../src/Voting.sol";
+import {Polls} from "./base/Polls.sol";
 
 /// @notice Closing a round: when, by whom, and with which price and dataset.
-contract RoundsCloseTest is Voting {
+contract RoundsCloseTest is Polls {
     Terms private _terms;
     bytes32 private _round;
 
@@ -24,14 +25,14 @@ contract RoundsCloseTest is Voting {
         vm.warp(_terms.voteBy + 1);
         vm.prank(stranger.addr);
         jobs.close(_terms);
-        vm.expectRevert(abi.encodeWithSelector(Rounds.RoundNotOpen.selector, _round));
+        vm.expectRevert(abi.encodeWithSelector(Voting.RoundNotOpen.selector, _round));
         jobs.close(_terms);
     }
 
     function test_a_round_that_nobody_opened_is_not_closed() public {
         _terms.seed = 8;
         vm.warp(_terms.voteBy + 1);
-        vm.expectRevert(abi.encodeWithSelector(Rounds.UnknownRound.selector, jobs.idOf(_terms)));
+        vm.expectRevert(abi.encodeWithSelector(Voting.UnknownRound.selector, jobs.idOf(_terms)));
         jobs.close(_terms);
     }
 
@@ -45,7 +46,7 @@ contract RoundsCloseTest is Voting {
     }
 
     function test_a_last_word_by_ballot_counts_as_one() public {
-        Rounds.Ballot[] memory ballots = new Rounds.Ballot[](5);
+        Voting.Ballot[] memory ballots = new Voting.Ballot[](5);
         for (uint16 i = 0; i < 5; ++i) {
             ballots[i] = ballotOf(_terms, owners[i], i, 1, 255);
         }
@@ -105,7 +106,7 @@ contract RoundsCloseTest is Voting {
         vote(_terms, owners[2], 2, 2);
         vm.prank(owners[0].addr);
         catalog.retire(assets[0]);
-        _expectClosed(Rounds.State.Priced, 20, 900, hex"0002020200");
+        _expectClosed(Voting.State.Priced, 20, 900, hex"0002020200");
         close(_terms);
     }
 
@@ -126,7 +127,7 @@ contract RoundsCloseTest is Voting {
         for (uint16 i = 0; i < 4; ++i) {
             vote(_terms, owners[0], i, i == 0 ? 2 : 1);
         }
-        _expectClosed(Rounds.State.Priced, 20, 100, hex"0200000000");
+        _expectClosed(Voting.State.Priced, 20, 100, hex"0200000000");
         close(_terms);
     }
 
@@ -147,7 +148,7 @@ contract RoundsCloseTest is Voting {
         _round = open(_terms);
         vm.expectRevert(abi.encodeWithSelector(Rounds.VotingNotOver.selector, _terms.voteBy));
         jobs.close(_terms); // an owner may still come to be on offer
-        _expectClosed(Rounds.State.Unpriced, 0, 0, hex"00");
+        _expectClosed(Voting.State.Unpriced, 0, 0, hex"00");
         close(_terms);
     }
 
@@ -158,7 +159,7 @@ contract RoundsCloseTest is Voting {
         sell(0, stranger.addr);
         sell(1, stranger.addr);
         vote(_terms, stranger, 1, 3);
-        _expectClosed(Rounds.State.Priced, 20, 800, hex"0103010200");
+        _expectClosed(Voting.State.Priced, 20, 800, hex"0103010200");
         close(_terms);
     }
 
@@ -171,7 +172,7 @@ contract RoundsCloseTest is Voting {
         catalog.setReserve(assets[3], 21);
         vm.prank(owners[0].addr);
         catalog.setReserve(assets[0], 30);
-        _expectClosed(Rounds.State.Priced, 30, 500, hex"0300000300");
+        _expectClosed(Voting.State.Priced, 30, 500, hex"0300000300");
         close(_terms);
     }
 
@@ -180,7 +181,7 @@ contract RoundsCloseTest is Voting {
         _round = open(_terms);
         vote(_terms, owners[3], 3, REJECT);
         vote(_terms, owners[0], 0, 1);
-        _expectClosed(Rounds.State.Priced, 10, 100, hex"0100007f00");
+        _expectClosed(Voting.State.Priced, 10, 100, hex"0100007f00");
         close(_terms);
         assertFalse(jobs.membersOf(_terms)[3]);
     }
@@ -191,12 +192,12 @@ contract RoundsCloseTest is Voting {
         _terms.assets = one(assets[0]);
         _round = open(_terms);
         uint256 id = vm.snapshotState();
-        _expectClosed(Rounds.State.Unpriced, 0, 0, hex"00");
+        _expectClosed(Voting.State.Unpriced, 0, 0, hex"00");
         close(_terms);
         vm.revertToState(id);
         vm.prank(owners[0].addr);
         catalog.setReserve(assets[0], NO_RESERVE - 1);
-        _expectClosed(Rounds.State.Priced, type(uint80).max, 100, hex"03");
+        _expectClosed(Voting.State.Priced, type(uint80).max, 100, hex"03");
         close(_terms);
     }
 
@@ -209,8 +210,8 @@ contract RoundsCloseTest is Voting {
             _terms.quorum = quorum;
             _round = open(_terms);
             vote(_terms, owners[2], 2, REJECT);
-            if (quorum == 6_086) _expectClosed(Rounds.State.Priced, 20, 400, hex"00007f0200");
-            else _expectClosed(Rounds.State.Unpriced, 0, 0, hex"00007f0200");
+            if (quorum == 6_086) _expectClosed(Voting.State.Priced, 20, 400, hex"00007f0200");
+            else _expectClosed(Voting.State.Unpriced, 0, 0, hex"00007f0200");
             close(_terms);
             vm.revertToState(id);
         }
@@ -236,7 +237,7 @@ contract RoundsCloseTest is Voting {
             _terms.minSamples = least;
             _round = priceRound(_terms);
             if (least == 700) _checkPriced(20, 700);
-            else assertTrue(jobs.roundOf(_round).state == Rounds.State.Unpriced);
+            else assertTrue(jobs.roundOf(_round).state == Voting.State.Unpriced);
             vm.revertToState(id);
         }
     }
@@ -245,10 +246,10 @@ contract RoundsCloseTest is Voting {
         for (uint16 i = 0; i < 5; ++i) {
             vote(_terms, owners[i], i, REJECT);
         }
-        _expectClosed(Rounds.State.Unpriced, 0, 0, hex"7f7f7f7f7f");
+        _expectClosed(Voting.State.Unpriced, 0, 0, hex"7f7f7f7f7f");
         close(_terms);
         Rounds.Round memory found = jobs.roundOf(_round);
-        assertTrue(found.state == Rounds.State.Unpriced && found.samples == 0 && found.unitPrice == 0);
+        assertTrue(found.state == Voting.State.Unpriced && found.samples == 0 && found.unitPrice == 0);
     }
 
     // --- against a reference, on random rounds
@@ -271,8 +272,8 @@ contract RoundsCloseTest is Voting {
             choices[i] = bytes1(i == 3 && choice == 0 ? 2 : choice);
         }
         (uint256 step, uint48 samples) = _reference(choices);
-        if (step == 0) _expectClosed(Rounds.State.Unpriced, 0, 0, choices);
-        else _expectClosed(Rounds.State.Priced, _terms.ladder[step - 1], samples, choices);
+        if (step == 0) _expectClosed(Voting.State.Unpriced, 0, 0, choices);
+        else _expectClosed(Voting.State.Priced, _terms.ladder[step - 1], samples, choices);
         close(_terms);
         if (step == 0) return;
         bool[] memory members = jobs.membersOf(_terms);
@@ -301,8 +302,8 @@ contract RoundsCloseTest is Voting {
         return (0, 0);
     }
 
-    function _submit(Rounds.Ballot memory ballot) private {
-        Rounds.Ballot[] memory ballots = new Rounds.Ballot[](1);
+    function _submit(Voting.Ballot memory ballot) private {
+        Voting.Ballot[] memory ballots = new Voting.Ballot[](1);
         ballots[0] = ballot;
         jobs.submit(_terms, ballots);
     }
@@ -312,14 +313,14 @@ contract RoundsCloseTest is Voting {
         jobs.close(_terms);
     }
 
-    function _expectClosed(Rounds.State state, uint80 price, uint48 samples, bytes memory choices) private {
+    function _expectClosed(Voting.State state, uint80 price, uint48 samples, bytes memory choices) private {
         vm.expectEmit(address(jobs));
         emit Rounds.RoundClosed(_round, state, price, samples, choices);
     }
 
     function _checkPriced(uint80 price, uint48 samples) private view {
         Rounds.Round memory found = jobs.roundOf(_round);
-        assertTrue(found.state == Rounds.State.Priced);
+        assertTrue(found.state == Voting.State.Priced);
         assertEq(found.unitPrice, price);
         assertEq(found.samples, samples);
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Rounds} from "../src/Rounds.sol";
 import {Task, Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Market} from "./base/Market.sol";
 
 /// @notice A round's id is the hash of its terms: one encoding of them, on one chain, in one contract.
@@ -47,7 +47,7 @@ contract RoundsIdTest is Market {
         bytes32 here = open(terms);
         vm.chainId(block.chainid + 1);
         assertNotEq(jobs.idOf(terms), here);
-        vm.expectRevert(abi.encodeWithSelector(Rounds.UnknownRound.selector, jobs.idOf(terms)));
+        vm.expectRevert(abi.encodeWithSelector(Voting.UnknownRound.selector, jobs.idOf(terms)));
         vote(terms, owners[0], 0, 1);
     }
 
@@ -171,7 +171,7 @@ contract RoundsIdTest is Market {
         vm.prank(consumer.addr);
         (bool done, bytes memory answer) = address(jobs).call(data);
         assertFalse(done);
-        assertEq(answer, abi.encodeWithSelector(Rounds.BadEncoding.selector));
+        assertEq(answer, abi.encodeWithSelector(Voting.BadEncoding.selector));
     }
 
     function _head(bytes memory plain) private pure returns (bytes memory head) {

@@ -3,19 +3,20 @@ pragma solidity ^0.8.28;
 
 import {Rounds} from "../src/Rounds.sol";
 import {NO_RESERVE, Terms} from "../src/Terms.sol";
-import {Voting} from "./base/Voting.sol";
+import {Voting} from "../src/Voting.sol";
+import {Polls} from "./base/Polls.sol";
 
 /// @notice Opening a round: which terms are taken, and what is told and kept.
-contract RoundsOpenTest is Voting {
+contract RoundsOpenTest is Polls {
     function test_a_round_is_opened_and_its_terms_are_told_in_full() public {
         Terms memory terms = baseTerms();
         bytes32 round = jobs.idOf(terms);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.None);
+        assertTrue(jobs.roundOf(round).state == Voting.State.None);
         vm.expectEmit(address(jobs));
         emit Rounds.RoundOpened(round, consumer.addr, model, terms);
         assertEq(open(terms), round);
         Rounds.Round memory found = jobs.roundOf(round);
-        assertTrue(found.state == Rounds.State.Open);
+        assertTrue(found.state == Voting.State.Open);
         assertEq(found.samples, 0);
         assertEq(found.unitPrice, 0);
         uint8[] memory choices = jobs.choicesOf(round, 5);
@@ -197,17 +198,17 @@ contract RoundsOpenTest is Voting {
     // --- what is not open
 
     function test_a_round_that_nobody_opened_is_unknown_to_all_but_its_state() public {
-        bytes memory reason = abi.encodeWithSelector(Rounds.UnknownRound.selector, bytes32("none"));
+        bytes memory reason = abi.encodeWithSelector(Voting.UnknownRound.selector, bytes32("none"));
         vm.expectRevert(reason);
         jobs.choicesOf("none", 1);
         vm.expectRevert(reason);
         jobs.answerOf("none", 0);
-        assertTrue(jobs.roundOf("none").state == Rounds.State.None);
+        assertTrue(jobs.roundOf("none").state == Voting.State.None);
     }
 
     function test_answers_are_shown_only_while_a_round_is_open() public {
         bytes32 round = priceRound(baseTerms());
-        bytes memory reason = abi.encodeWithSelector(Rounds.RoundNotOpen.selector, round);
+        bytes memory reason = abi.encodeWithSelector(Voting.RoundNotOpen.selector, round);
         vm.expectRevert(reason);
         jobs.choicesOf(round, 1);
         vm.expectRevert(reason);

@@ -2,9 +2,9 @@
 pragma solidity ^0.8.28;
 
 import {Catalog} from "../src/Catalog.sol";
-import {Rounds} from "../src/Rounds.sol";
 import {SupplierDAO} from "../src/SupplierDAO.sol";
 import {NO_RESERVE, REJECT, Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Members} from "./base/Members.sol";
 
 /// @notice An owner that does in one transaction what it can, and fails whoever calls it.
@@ -100,7 +100,7 @@ contract SupplierDAOAttacksTest is Members {
         execute(terms);
         expect(abi.encodeWithSelector(SupplierDAO.NotProposed.selector, jobs.idOf(terms)));
         ask(terms, BOB, 2);
-        expect(abi.encodeWithSelector(Rounds.RoundNotOpen.selector, jobs.idOf(terms)));
+        expect(abi.encodeWithSelector(Voting.RoundNotOpen.selector, jobs.idOf(terms)));
         propose(terms, owners[ALICE].addr, ALICE);
     }
 
@@ -119,8 +119,8 @@ contract SupplierDAOAttacksTest is Members {
     function test_nobody_signs_for_the_dao() public {
         Terms memory terms = baseTerms();
         proposeRound(terms);
-        Rounds.Ballot memory ballot = Rounds.Ballot(0, 1, 1, terms.voteBy, 0, 0);
-        expect(abi.encodeWithSelector(Rounds.BallotRefused.selector, Rounds.Skipped.Signature));
+        Voting.Ballot memory ballot = Voting.Ballot(0, 1, 1, terms.voteBy, 0, 0);
+        expect(abi.encodeWithSelector(Voting.BallotRefused.selector, Voting.Skipped.Signature));
         jobs.submitFor(address(dao), terms, ballot, "");
     }
 

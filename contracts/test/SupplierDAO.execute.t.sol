@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Rounds} from "../src/Rounds.sol";
 import {SupplierDAO} from "../src/SupplierDAO.sol";
 import {REJECT, Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Members} from "./base/Members.sol";
 
 /// @notice What a DAO decides, and what of it arrives in the round.
@@ -54,10 +55,10 @@ contract SupplierDAOExecuteTest is Members {
         dao.execute(terms, seat(1));
         assertChoices(round, 33000);
         vm.warp(terms.voteBy + 1);
-        expect(abi.encodeWithSelector(Rounds.VotingOver.selector, terms.voteBy));
+        expect(abi.encodeWithSelector(Voting.VotingOver.selector, terms.voteBy));
         dao.execute(terms, seat(2));
         jobs.close(terms);
-        expect(abi.encodeWithSelector(Rounds.RoundNotOpen.selector, round));
+        expect(abi.encodeWithSelector(Voting.RoundNotOpen.selector, round));
         dao.execute(terms, seat(2));
     }
 
@@ -73,7 +74,7 @@ contract SupplierDAOExecuteTest is Members {
         bytes32 round = proposeRound(terms);
         ask(terms, ALICE, 1);
         vm.warp(terms.voteBy + 1);
-        expect(abi.encodeWithSelector(Rounds.VotingOver.selector, terms.voteBy));
+        expect(abi.encodeWithSelector(Voting.VotingOver.selector, terms.voteBy));
         execute(terms);
         assertEq(uint256(dao.proposalOf(round).choice), 0);
         vm.warp(terms.voteBy);
@@ -91,7 +92,7 @@ contract SupplierDAOExecuteTest is Members {
         }
         jobs.close(terms);
         endVote(round);
-        expect(abi.encodeWithSelector(Rounds.RoundNotOpen.selector, round));
+        expect(abi.encodeWithSelector(Voting.RoundNotOpen.selector, round));
         execute(terms);
     }
 
@@ -215,12 +216,12 @@ contract SupplierDAOExecuteTest is Members {
         bytes32 round = proposeRound(terms);
         ask(terms, CAROL, 3);
         endVote(round);
-        Rounds.Vote[] memory votes = new Rounds.Vote[](3);
+        Voting.Vote[] memory votes = new Voting.Vote[](3);
         for (uint256 i = 0; i < 3; ++i) {
-            votes[i] = Rounds.Vote(assets[i], address(dao), 3);
+            votes[i] = Voting.Vote(assets[i], address(dao), 3);
         }
         vm.expectEmit(address(jobs));
-        emit Rounds.Voted(round, votes);
+        emit Voting.Voted(round, votes);
         execute(terms);
         assertChoices(round, 33300);
         (, bool own,) = jobs.answerOf(round, ALICE);
@@ -237,12 +238,12 @@ contract SupplierDAOExecuteTest is Members {
         (positions[0], positions[1], positions[2]) = (5, 2, 3); // beyond the dataset, carol, dave
         (positions[3], positions[4], positions[5]) = (type(uint16).max, 0, 0);
         positions[6] = 4;
-        Rounds.Vote[] memory votes = new Rounds.Vote[](3);
-        votes[0] = Rounds.Vote(assets[CAROL], address(dao), 3);
-        votes[1] = Rounds.Vote(assets[ALICE], address(dao), 3);
+        Voting.Vote[] memory votes = new Voting.Vote[](3);
+        votes[0] = Voting.Vote(assets[CAROL], address(dao), 3);
+        votes[1] = Voting.Vote(assets[ALICE], address(dao), 3);
         votes[2] = votes[1];
         vm.expectEmit(address(jobs));
-        emit Rounds.Voted(round, votes);
+        emit Voting.Voted(round, votes);
         dao.execute(terms, positions);
         assertChoices(round, 30300);
     }
@@ -283,7 +284,7 @@ contract SupplierDAOExecuteTest is Members {
         vote(terms, owners[ALICE], 0, 1);
         endVote(round);
         vm.expectEmit(address(jobs));
-        emit Rounds.BallotSkipped(round, 0, Rounds.Skipped.Overruled);
+        emit Voting.BallotSkipped(round, 0, Voting.Skipped.Overruled);
         execute(terms);
         assertChoices(round, 13300);
         vote(terms, owners[BOB], 1, REJECT);
@@ -311,7 +312,7 @@ contract SupplierDAOExecuteTest is Members {
             vote(terms, owners[i], i, 1);
         }
         endVote(round);
-        expect(abi.encodeWithSelector(Rounds.BallotRefused.selector, Rounds.Skipped.Overruled));
+        expect(abi.encodeWithSelector(Voting.BallotRefused.selector, Voting.Skipped.Overruled));
         execute(terms);
         assertEq(uint256(dao.proposalOf(round).choice), 0);
         assertChoices(round, 11100);
@@ -356,7 +357,7 @@ contract SupplierDAOExecuteTest is Members {
         execute(terms);
         close(terms);
         Rounds.Round memory priced = jobs.roundOf(round);
-        assertTrue(priced.state == Rounds.State.Priced);
+        assertTrue(priced.state == Voting.State.Priced);
         assertEq(uint256(priced.unitPrice), 20);
         assertEq(uint256(priced.samples), 1_000); // the members and dave's reserve
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Rounds} from "../src/Rounds.sol";
 import {SupplierDAO} from "../src/SupplierDAO.sol";
 import {NO_RESERVE, REJECT, Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Members} from "./base/Members.sol";
 
 /// @notice A DAO whose members vote themselves: founding, membership, proposals and votes.
@@ -297,7 +297,7 @@ contract SupplierDAOTest is Members {
     }
 
     function checkNotOpen(Terms memory terms) private {
-        expect(abi.encodeWithSelector(Rounds.RoundNotOpen.selector, jobs.idOf(terms)));
+        expect(abi.encodeWithSelector(Voting.RoundNotOpen.selector, jobs.idOf(terms)));
         propose(terms, owners[ALICE].addr, ALICE);
     }
 

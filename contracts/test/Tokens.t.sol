@@ -5,8 +5,8 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Jobs} from "../src/Jobs.sol";
-import {Rounds} from "../src/Rounds.sol";
 import {Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {TokenMarket} from "./base/TokenMarket.sol";
 import {MoodyToken, MuteToken, YesToken} from "./base/Tokens.sol";
 import {EvilToken} from "./EvilTokens.sol";
@@ -163,7 +163,7 @@ contract TokensTest is TokenMarket {
         moody.pause(true);
         vm.expectRevert(MoodyToken.Paused.selector);
         jobs.refund(terms, consumer.addr);
-        assertTrue(jobs.roundOf(jobs.idOf(terms)).state == Rounds.State.Funded);
+        assertTrue(jobs.roundOf(jobs.idOf(terms)).state == Voting.State.Funded);
         moody.pause(false);
         jobs.refund(terms, consumer.addr);
         assertEq(moody.balanceOf(consumer.addr), 1e9);
@@ -191,7 +191,7 @@ contract TokensTest is TokenMarket {
         vm.expectRevert(why);
         jobs.fund(terms);
         vm.stopPrank();
-        assertTrue(jobs.roundOf(jobs.idOf(terms)).state == Rounds.State.Priced);
+        assertTrue(jobs.roundOf(jobs.idOf(terms)).state == Voting.State.Priced);
     }
 
     function wholeTrade(IERC20 money) private {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Rounds} from "../src/Rounds.sol";
 import {Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Market} from "./base/Market.sol";
 
 /// @notice A whole trade, from the vote to the last withdrawal.
@@ -27,6 +27,6 @@ contract TradeTest is Market {
         jobs.refund(terms, consumer.addr);
         assertEq(token.balanceOf(consumer.addr), 1e12 - 14_000 - 3_500);
         assertEq(token.balanceOf(address(jobs)), 0);
-        assertTrue(jobs.roundOf(round).state == Rounds.State.Settled);
+        assertTrue(jobs.roundOf(round).state == Voting.State.Settled);
     }
 }

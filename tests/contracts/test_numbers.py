@@ -60,9 +60,9 @@ def test_numbers_of_terms_are_as_wide_as_their_fields() -> None:
 @pytest.mark.parametrize(
     ("source", "name", "numbered"),
     [
-        ("Rounds", "State", rounds.RoundState),
-        ("Rounds", "State", jobs.JobState),
-        ("Rounds", "Skipped", Skipped),
+        ("Voting", "State", rounds.RoundState),
+        ("Voting", "State", jobs.JobState),
+        ("Voting", "Skipped", Skipped),
         ("Catalog", "Kind", assets.Kind),
         ("Catalog", "State", assets.State),
         ("Terms", "Task", rounds.Task),

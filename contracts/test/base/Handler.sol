@@ -3,8 +3,8 @@ pragma solidity ^0.8.28;
 
 import {DevToken} from "../../devnet/DevToken.sol";
 import {Jobs} from "../../src/Jobs.sol";
-import {Rounds} from "../../src/Rounds.sol";
 import {NO_RESERVE, REJECT, Task, Terms} from "../../src/Terms.sol";
+import {Voting} from "../../src/Voting.sol";
 import {Mirror} from "./Mirror.sol";
 
 /// @title Everybody in a market, doing one thing after another
@@ -22,13 +22,13 @@ contract Handler is Mirror {
     /// @dev Every step: luck from its argument, and afterwards no round may have gone back.
     modifier step(uint256 seed) {
         _luck = seed;
-        Rounds.State[] memory before = new Rounds.State[](_stories.length);
+        Voting.State[] memory before = new Voting.State[](_stories.length);
         for (uint256 i = 0; i < before.length; ++i) {
             before[i] = jobs.roundOf(_stories[i].id).state;
         }
         _;
         for (uint256 i = 0; i < before.length; ++i) {
-            Rounds.State state = jobs.roundOf(_stories[i].id).state;
+            Voting.State state = jobs.roundOf(_stories[i].id).state;
             if (!forward(before[i], state)) ++illegalMoves;
             assertTrue(state == _stories[i].state, "a round is not where the mirror has it");
         }
@@ -120,7 +120,7 @@ contract Handler is Mirror {
         bytes32 id = jobs.open(terms);
         _terms.push(terms);
         Story storage story = _stories.push();
-        (story.id, story.state) = (id, Rounds.State.Open);
+        (story.id, story.state) = (id, Voting.State.Open);
     }
 
     function vote(uint256 seed) external step(seed) {
@@ -149,8 +149,8 @@ contract Handler is Mirror {
         uint8 choice = someChoice(i);
         uint8 nonce = luck(5) == 0 ? 255 : uint8(1 + luck(20));
         (bool counts, Said memory next) = foresee(i, position, voter.addr, choice, nonce);
-        Rounds.Ballot[] memory ballots = new Rounds.Ballot[](1);
-        ballots[0] = Rounds.Ballot(uint16(position), choice, nonce, _terms[i].voteBy, 0, 0);
+        Voting.Ballot[] memory ballots = new Voting.Ballot[](1);
+        ballots[0] = Voting.Ballot(uint16(position), choice, nonce, _terms[i].voteBy, 0, 0);
         uint256 asset = _terms[i].assets[position];
         bytes32 digest = jobs.ballotDigest(_stories[i].id, asset, choice, nonce, _terms[i].voteBy);
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(voter.key, digest);
@@ -168,7 +168,7 @@ contract Handler is Mirror {
     }
 
     function _close(uint256 i) private {
-        bool ready = _stories[i].state == Rounds.State.Open
+        bool ready = _stories[i].state == Voting.State.Open
             && (block.timestamp > _terms[i].voteBy || outcomeOf(i).complete);
         attempt(_people[luck(10)].addr, abi.encodeCall(jobs.close, (_terms[i])), ready);
         if (ready) noteClose(i);
@@ -180,16 +180,16 @@ contract Handler is Mirror {
     function advance(uint256 seed) external step(seed) {
         (uint256 i, bool any) = someRound();
         if (!any) return;
-        Rounds.State state = _stories[i].state;
-        if (state == Rounds.State.Open && votable(i)) {
+        Voting.State state = _stories[i].state;
+        if (state == Voting.State.Open && votable(i)) {
             _vote(i);
             if (luck(2) == 0) vm.warp(_terms[i].voteBy + 1);
-        } else if (state == Rounds.State.Open || state == Rounds.State.Priced) {
+        } else if (state == Voting.State.Open || state == Voting.State.Priced) {
             _fund(i);
-        } else if (state == Rounds.State.Funded) {
+        } else if (state == Voting.State.Funded) {
             if (luck(3) == 0) _refund(i);
             else _settle(i);
-        } else if (state == Rounds.State.Settled) {
+        } else if (state == Voting.State.Settled) {
             if (luck(2) == 0) _refund(i);
             else _withdraw(thing(_terms[i].assets[luck(_terms[i].assets.length)]).owner);
         }
@@ -225,7 +225,7 @@ contract Handler is Mirror {
     function _settle(uint256 i) private {
         address account = _people[luck(8) == 0 ? luck(10) : 6 + _terms[i].provider].addr;
         uint96 fee = uint96(luck(uint256(_terms[i].feeCap) + (luck(8) == 0 ? 50 : 1)));
-        bool will = _stories[i].state == Rounds.State.Funded && fee <= _terms[i].feeCap
+        bool will = _stories[i].state == Voting.State.Funded && fee <= _terms[i].feeCap
             && account == _people[6 + _terms[i].provider].addr;
         (uint32[] memory sent, uint32[] memory split) = someShares(i);
         attempt(account, abi.encodeCall(jobs.settle, (_terms[i], sent, fee, CID, CID)), will);
@@ -248,10 +248,10 @@ contract Handler is Mirror {
         Story storage story = _stories[i];
         address caller = _people[luck(4) == 0 ? 6 + _terms[i].provider : luck(10)].addr;
         address to = luck(3) == 0 ? _people[luck(10)].addr : _terms[i].consumer;
-        bool settled = story.state == Rounds.State.Settled;
+        bool settled = story.state == Voting.State.Settled;
         bool timely = block.timestamp > _terms[i].settleBy || caller == _people[6 + _terms[i].provider].addr;
         bool will = (to == _terms[i].consumer || caller == _terms[i].consumer)
-            && (settled ? story.change != 0 : story.state == Rounds.State.Funded && timely);
+            && (settled ? story.change != 0 : story.state == Voting.State.Funded && timely);
         uint256 before = token.balanceOf(to);
         attempt(caller, abi.encodeCall(jobs.refund, (_terms[i], to)), will);
         if (!will) return;
@@ -259,7 +259,7 @@ contract Handler is Mirror {
         assertEq(token.balanceOf(to) - before, amount);
         paidOut += amount;
         if (settled) (story.change, story.changes) = (0, story.changes + 1);
-        else (story.state, story.refunds) = (Rounds.State.Refunded, story.refunds + 1);
+        else (story.state, story.refunds) = (Voting.State.Refunded, story.refunds + 1);
     }
 
     function withdraw(uint256 seed) external step(seed) {
@@ -308,7 +308,7 @@ contract Handler is Mirror {
     }
 
     function votable(uint256 i) private view returns (bool) {
-        return _stories[i].state == Rounds.State.Open && block.timestamp <= _terms[i].voteBy;
+        return _stories[i].state == Voting.State.Open && block.timestamp <= _terms[i].voteBy;
     }
 
     /// @dev Register and describe; of no samples it is a model.

@@ -7,6 +7,7 @@ import {Catalog} from "../../src/Catalog.sol";
 import {Jobs} from "../../src/Jobs.sol";
 import {Rounds} from "../../src/Rounds.sol";
 import {NO_RESERVE, REJECT, Task, Terms} from "../../src/Terms.sol";
+import {Voting} from "../../src/Voting.sol";
 import {Test} from "./Test.sol";
 
 /// @title A market with its cast, as most tests begin
@@ -111,9 +112,9 @@ abstract contract Market is Test {
     function ballotOf(Terms memory terms, Account memory voter, uint16 position, uint8 choice, uint8 nonce)
         internal
         view
-        returns (Rounds.Ballot memory ballot)
+        returns (Voting.Ballot memory ballot)
     {
-        ballot = Rounds.Ballot(position, choice, nonce, terms.voteBy, 0, 0);
+        ballot = Voting.Ballot(position, choice, nonce, terms.voteBy, 0, 0);
         uint256 asset = position < terms.assets.length ? terms.assets[position] : 0;
         bytes32 digest = jobs.ballotDigest(jobs.idOf(terms), asset, choice, nonce, terms.voteBy);
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(voter.key, digest);

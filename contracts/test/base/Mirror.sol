@@ -4,8 +4,8 @@ pragma solidity ^0.8.28;
 import {DevToken} from "../../devnet/DevToken.sol";
 import {Catalog} from "../../src/Catalog.sol";
 import {Jobs} from "../../src/Jobs.sol";
-import {Rounds} from "../../src/Rounds.sol";
 import {NO_RESERVE, REJECT, Terms} from "../../src/Terms.sol";
+import {Voting} from "../../src/Voting.sol";
 import {Test} from "./Test.sol";
 
 /// @title What a market should be, told apart from the contracts that are tested
@@ -34,7 +34,7 @@ abstract contract Mirror is Test {
     /// @dev A round as it should be, and how often each thing happened to it.
     struct Story {
         bytes32 id;
-        Rounds.State state;
+        Voting.State state;
         uint256 samples;
         uint256 unitPrice;
         uint256 credited;
@@ -179,11 +179,11 @@ abstract contract Mirror is Test {
         Terms memory terms = _terms[i];
         Thing memory model = thing(terms.model);
         if (block.timestamp > terms.fundBy || model.retired || model.owner != terms.consumer) return false;
-        if (_stories[i].state == Rounds.State.Open) {
+        if (_stories[i].state == Voting.State.Open) {
             Outcome memory out = outcomeOf(i);
             return (out.complete || block.timestamp > terms.voteBy) && out.priced;
         }
-        return _stories[i].state == Rounds.State.Priced && !anyRetired(i);
+        return _stories[i].state == Voting.State.Priced && !anyRetired(i);
     }
 
     function anyRetired(uint256 i) internal view returns (bool) {
@@ -194,11 +194,11 @@ abstract contract Mirror is Test {
     }
 
     /// @dev Whether one call may bring a round from one state to the other.
-    function forward(Rounds.State from, Rounds.State to) internal pure returns (bool) {
+    function forward(Voting.State from, Voting.State to) internal pure returns (bool) {
         if (from == to) return true;
-        if (from == Rounds.State.Open) return to <= Rounds.State.Funded && to > from;
-        if (from == Rounds.State.Priced) return to == Rounds.State.Funded;
-        return from == Rounds.State.Funded && to > from;
+        if (from == Voting.State.Open) return to <= Voting.State.Funded && to > from;
+        if (from == Voting.State.Priced) return to == Voting.State.Funded;
+        return from == Voting.State.Funded && to > from;
     }
 
     // --- what happened
@@ -206,14 +206,14 @@ abstract contract Mirror is Test {
     function noteClose(uint256 i) internal {
         Outcome memory out = outcomeOf(i);
         Story storage story = _stories[i];
-        story.state = out.priced ? Rounds.State.Priced : Rounds.State.Unpriced;
+        story.state = out.priced ? Voting.State.Priced : Voting.State.Unpriced;
         if (out.priced) (story.samples, story.unitPrice) = (out.samples, out.unitPrice);
         (_members[i], _consents[i], _choices[i]) = (out.members, out.consents, out.choices);
     }
 
     function noteFund(uint256 i) internal {
-        if (_stories[i].state == Rounds.State.Open) noteClose(i);
-        _stories[i].state = Rounds.State.Funded;
+        if (_stories[i].state == Voting.State.Open) noteClose(i);
+        _stories[i].state = Voting.State.Funded;
         ++_stories[i].funds;
         _stories[i].retiredAtFunding = anyRetired(i);
         paidIn += priceOf(i) + _terms[i].feeCap;
@@ -221,7 +221,7 @@ abstract contract Mirror is Test {
 
     function noteSettle(uint256 i, uint32[] memory shares, uint96 fee, address account) internal {
         Story storage story = _stories[i];
-        story.state = Rounds.State.Settled;
+        story.state = Voting.State.Settled;
         ++story.settles;
         uint256 running;
         for (uint256 k = 0; k < shares.length; ++k) {

@@ -128,9 +128,6 @@ interface Vm {
 
     function lastCallGas() external view returns (Gas memory gas);
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256 used);
-    function startSnapshotGas(string calldata group, string calldata name) external;
-    function stopSnapshotGas() external returns (uint256 used);
-    function snapshotValue(string calldata group, string calldata name, uint256 value) external;
 
     // --- assertions: forge shows both sides when they fail
 

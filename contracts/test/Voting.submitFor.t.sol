@@ -2,10 +2,10 @@
 pragma solidity ^0.8.28;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
-import {Rounds} from "../src/Rounds.sol";
 import {REJECT, Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Puppet} from "./EvilTokens.sol";
-import {Voting} from "./base/Voting.sol";
+import {Polls} from "./base/Polls.sol";
 
 /// @notice An owner that is a contract and answers as it likes when asked for its signature.
 contract BadSigner {
@@ -35,7 +35,7 @@ contract BadSigner {
 }
 
 /// @notice Ballots of contracts (ERC-1271): which count, and that a contract hurts only its own.
-contract RoundsSubmitForTest is Voting {
+contract VotingSubmitForTest is Polls {
     Terms private _terms;
     bytes32 private _round;
     Puppet private _safe;
@@ -49,18 +49,18 @@ contract RoundsSubmitForTest is Voting {
     }
 
     function test_a_contract_answers_by_what_it_says_it_signed() public {
-        Rounds.Ballot memory ballot = _signed(_safe, 0, 2, 3);
-        Rounds.Vote[] memory votes = new Rounds.Vote[](1);
-        votes[0] = Rounds.Vote(assets[0], address(_safe), 2);
+        Voting.Ballot memory ballot = _signed(_safe, 0, 2, 3);
+        Voting.Vote[] memory votes = new Voting.Vote[](1);
+        votes[0] = Voting.Vote(assets[0], address(_safe), 2);
         vm.expectEmit(address(jobs));
-        emit Rounds.Voted(_round, votes);
+        emit Voting.Voted(_round, votes);
         vm.prank(stranger.addr);
         jobs.submitFor(address(_safe), _terms, ballot, "");
         checkAnswer(_round, 0, 2, true, 3);
     }
 
     function test_the_contract_is_asked_about_this_digest_and_signature() public {
-        Rounds.Ballot memory ballot = _signed(_safe, 0, 2, 3);
+        Voting.Ballot memory ballot = _signed(_safe, 0, 2, 3);
         bytes32 digest = jobs.ballotDigest(_round, assets[0], 2, 3, _terms.voteBy);
         vm.expectCall(
             address(_safe), abi.encodeCall(IERC1271.isValidSignature, (digest, "what it takes for a signature")), 1
@@ -73,66 +73,66 @@ contract RoundsSubmitForTest is Voting {
         catalog.delegate(address(_safe));
         jobs.submitFor(address(_safe), _terms, _signed(_safe, 1, 3, 1), "");
         checkAnswer(_round, 1, 3, false, 1);
-        _refused(address(_safe), _signed(_safe, 1, 3, 255), Rounds.Skipped.Final);
+        _refused(address(_safe), _signed(_safe, 1, 3, 255), Voting.Skipped.Final);
         vote(_terms, owners[1], 1, 1);
-        _refused(address(_safe), _signed(_safe, 1, 3, 9), Rounds.Skipped.Overruled);
+        _refused(address(_safe), _signed(_safe, 1, 3, 9), Voting.Skipped.Overruled);
     }
 
     function test_a_contract_says_its_last_word() public {
         jobs.submitFor(address(_safe), _terms, _signed(_safe, 0, REJECT, 255), "");
-        _refused(address(_safe), _signed(_safe, 0, 1, 254), Rounds.Skipped.Final);
+        _refused(address(_safe), _signed(_safe, 0, 1, 254), Voting.Skipped.Final);
         checkAnswer(_round, 0, REJECT, true, 255);
     }
 
     function test_what_the_contract_did_not_sign_does_not_count() public {
-        Rounds.Ballot memory ballot = _signed(_safe, 0, 2, 3);
+        Voting.Ballot memory ballot = _signed(_safe, 0, 2, 3);
         ballot.choice = 1;
-        _refused(address(_safe), ballot, Rounds.Skipped.Signature);
+        _refused(address(_safe), ballot, Voting.Skipped.Signature);
         (ballot.choice, ballot.nonce) = (2, 4);
-        _refused(address(_safe), ballot, Rounds.Skipped.Signature);
+        _refused(address(_safe), ballot, Voting.Skipped.Signature);
         (ballot.nonce, ballot.position) = (3, 1);
-        _refused(address(_safe), ballot, Rounds.Skipped.Signature);
+        _refused(address(_safe), ballot, Voting.Skipped.Signature);
         (ballot.position, ballot.deadline) = (0, ballot.deadline + 1);
-        _refused(address(_safe), ballot, Rounds.Skipped.Signature);
+        _refused(address(_safe), ballot, Voting.Skipped.Signature);
     }
 
     function test_a_contract_that_is_neither_owner_nor_delegate_has_no_vote() public {
         Puppet other = new Puppet();
-        _refused(address(other), _signed(other, 0, 1, 1), Rounds.Skipped.Voter);
+        _refused(address(other), _signed(other, 0, 1, 1), Voting.Skipped.Voter);
     }
 
     function test_a_contracts_ballot_obeys_the_same_rules_as_any() public {
-        _refused(address(_safe), _signed(_safe, 5, 1, 1), Rounds.Skipped.Position);
-        _refused(address(_safe), _signed(_safe, 0, 4, 1), Rounds.Skipped.Choice);
-        _refused(address(_safe), _signed(_safe, 0, 1, 0), Rounds.Skipped.Nonce);
-        Rounds.Ballot memory ballot = _signed(_safe, 0, 1, 5);
+        _refused(address(_safe), _signed(_safe, 5, 1, 1), Voting.Skipped.Position);
+        _refused(address(_safe), _signed(_safe, 0, 4, 1), Voting.Skipped.Choice);
+        _refused(address(_safe), _signed(_safe, 0, 1, 0), Voting.Skipped.Nonce);
+        Voting.Ballot memory ballot = _signed(_safe, 0, 1, 5);
         jobs.submitFor(address(_safe), _terms, ballot, "");
-        _refused(address(_safe), ballot, Rounds.Skipped.Nonce);
-        _refused(address(_safe), _signed(_safe, 0, 1, 4), Rounds.Skipped.Nonce);
+        _refused(address(_safe), ballot, Voting.Skipped.Nonce);
+        _refused(address(_safe), _signed(_safe, 0, 1, 4), Voting.Skipped.Nonce);
     }
 
     function test_a_contracts_ballot_expires() public {
-        Rounds.Ballot memory ballot = Rounds.Ballot(0, 1, 1, uint40(block.timestamp + 5), 0, 0);
+        Voting.Ballot memory ballot = Voting.Ballot(0, 1, 1, uint40(block.timestamp + 5), 0, 0);
         _safe.sign(jobs.ballotDigest(_round, assets[0], 1, 1, ballot.deadline), true);
         vm.warp(ballot.deadline + 1);
-        _refused(address(_safe), ballot, Rounds.Skipped.Expired);
+        _refused(address(_safe), ballot, Voting.Skipped.Expired);
         vm.warp(ballot.deadline);
         jobs.submitFor(address(_safe), _terms, ballot, "");
     }
 
     function test_an_account_without_code_is_not_asked() public {
-        Rounds.Ballot memory ballot = ballotOf(_terms, owners[1], 1, 1, 1);
-        _refused(owners[1].addr, ballot, Rounds.Skipped.Signature);
-        _refused(address(0), ballot, Rounds.Skipped.Signature);
-        _refused(address(4), ballot, Rounds.Skipped.Signature); // which answers what it is asked
+        Voting.Ballot memory ballot = ballotOf(_terms, owners[1], 1, 1, 1);
+        _refused(owners[1].addr, ballot, Voting.Skipped.Signature);
+        _refused(address(0), ballot, Voting.Skipped.Signature);
+        _refused(address(4), ballot, Voting.Skipped.Signature); // which answers what it is asked
     }
 
     function test_a_contract_that_answers_nonsense_hurts_only_its_own_call() public {
         for (uint8 manner = 0; manner < 6; ++manner) {
             BadSigner bad = new BadSigner(BadSigner.Manner(manner));
             sell(1 + manner % 4, address(bad));
-            Rounds.Ballot memory ballot = Rounds.Ballot(1 + manner % 4, 1, 1, _terms.voteBy, 0, 0);
-            expectRefused(Rounds.Skipped.Signature);
+            Voting.Ballot memory ballot = Voting.Ballot(1 + manner % 4, 1, 1, _terms.voteBy, 0, 0);
+            expectRefused(Voting.Skipped.Signature);
             jobs.submitFor{gas: 3_000_000}(address(bad), _terms, ballot, "");
             vm.prank(address(bad));
             catalog.transferFrom(address(bad), owners[1 + manner % 4].addr, ballot.position + 1);
@@ -144,8 +144,8 @@ contract RoundsSubmitForTest is Voting {
 
     function test_no_contract_is_asked_when_others_vote_or_a_round_closes() public {
         sell(1, address(new BadSigner(BadSigner.Manner.Burns)));
-        Rounds.Ballot[] memory ballots = new Rounds.Ballot[](2);
-        ballots[0] = Rounds.Ballot(1, 1, 1, _terms.voteBy, "r", "s");
+        Voting.Ballot[] memory ballots = new Voting.Ballot[](2);
+        ballots[0] = Voting.Ballot(1, 1, 1, _terms.voteBy, "r", "s");
         ballots[1] = ballotOf(_terms, owners[2], 2, 1, 1);
         vote(_terms, owners[3], 3, 1);
         jobs.submit{gas: 1_000_000}(_terms, ballots);
@@ -155,7 +155,7 @@ contract RoundsSubmitForTest is Voting {
         assertEq(uint256(jobs.roundOf(_round).samples), 700);
     }
 
-    function _refused(address voter, Rounds.Ballot memory ballot, Rounds.Skipped reason) private {
+    function _refused(address voter, Voting.Ballot memory ballot, Voting.Skipped reason) private {
         expectRefused(reason);
         jobs.submitFor(voter, _terms, ballot, "");
     }
@@ -163,10 +163,10 @@ contract RoundsSubmitForTest is Voting {
     /// @dev A ballot that a contract says it signed.
     function _signed(Puppet signer, uint16 position, uint8 choice, uint8 nonce)
         private
-        returns (Rounds.Ballot memory)
+        returns (Voting.Ballot memory)
     {
         uint256 asset = position < 5 ? assets[position] : 0;
         signer.sign(jobs.ballotDigest(_round, asset, choice, nonce, _terms.voteBy), true);
-        return Rounds.Ballot(position, choice, nonce, _terms.voteBy, 0, 0);
+        return Voting.Ballot(position, choice, nonce, _terms.voteBy, 0, 0);
     }
 }

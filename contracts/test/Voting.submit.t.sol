@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Rounds} from "../src/Rounds.sol";
 import {REJECT, Terms} from "../src/Terms.sol";
-import {Voting} from "./base/Voting.sol";
+import {Voting} from "../src/Voting.sol";
+import {Polls} from "./base/Polls.sol";
 
 /// @notice Ballots that others signed: which count, and that a bad one hurts no other.
-contract RoundsSubmitTest is Voting {
+contract VotingSubmitTest is Polls {
     /// @dev Half of the order of secp256k1: a signature's s is not above it.
     uint256 private constant HALF = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
 
@@ -22,16 +22,16 @@ contract RoundsSubmitTest is Voting {
     // --- what counts
 
     function test_anybody_submits_the_ballots_of_many_and_each_is_its_signers() public {
-        Rounds.Ballot[] memory ballots = new Rounds.Ballot[](3);
+        Voting.Ballot[] memory ballots = new Voting.Ballot[](3);
         ballots[0] = ballotOf(_terms, owners[4], 4, 1, 7);
         ballots[1] = ballotOf(_terms, owners[0], 0, 3, 1);
         ballots[2] = ballotOf(_terms, owners[2], 2, REJECT, 255);
-        Rounds.Vote[] memory votes = new Rounds.Vote[](3);
-        votes[0] = Rounds.Vote(assets[4], owners[4].addr, 1);
-        votes[1] = Rounds.Vote(assets[0], owners[0].addr, 3);
-        votes[2] = Rounds.Vote(assets[2], owners[2].addr, REJECT);
+        Voting.Vote[] memory votes = new Voting.Vote[](3);
+        votes[0] = Voting.Vote(assets[4], owners[4].addr, 1);
+        votes[1] = Voting.Vote(assets[0], owners[0].addr, 3);
+        votes[2] = Voting.Vote(assets[2], owners[2].addr, REJECT);
         vm.expectEmit(address(jobs));
-        emit Rounds.Voted(_round, votes);
+        emit Voting.Voted(_round, votes);
         vm.prank(stranger.addr);
         jobs.submit(_terms, ballots);
         checkAnswer(_round, 4, 1, true, 7);
@@ -49,27 +49,27 @@ contract RoundsSubmitTest is Voting {
 
     function test_no_ballots_change_and_tell_nothing() public {
         vm.recordLogs();
-        jobs.submit(_terms, new Rounds.Ballot[](0));
+        jobs.submit(_terms, new Voting.Ballot[](0));
         assertEq(vm.getRecordedLogs().length, 0);
     }
 
     function test_bad_ballots_amid_good_ones_are_told_by_index_and_the_good_ones_count() public {
-        Rounds.Ballot[] memory ballots = new Rounds.Ballot[](6);
+        Voting.Ballot[] memory ballots = new Voting.Ballot[](6);
         ballots[0] = ballotOf(_terms, stranger, 0, 1, 1);
         ballots[1] = ballotOf(_terms, owners[1], 1, 1, 1);
         ballots[2] = ballotOf(_terms, owners[1], 1, 2, 1);
         ballots[3] = ballotOf(_terms, owners[2], 9, 1, 1);
         ballots[4] = ballotOf(_terms, owners[4], 4, 2, 1);
         ballots[5] = ballotOf(_terms, owners[0], 0, 4, 1);
-        expectSkipped(_round, 0, Rounds.Skipped.Voter);
-        expectSkipped(_round, 2, Rounds.Skipped.Nonce);
-        expectSkipped(_round, 3, Rounds.Skipped.Position);
-        expectSkipped(_round, 5, Rounds.Skipped.Choice);
-        Rounds.Vote[] memory votes = new Rounds.Vote[](2);
-        votes[0] = Rounds.Vote(assets[1], owners[1].addr, 1);
-        votes[1] = Rounds.Vote(assets[4], owners[4].addr, 2);
+        expectSkipped(_round, 0, Voting.Skipped.Voter);
+        expectSkipped(_round, 2, Voting.Skipped.Nonce);
+        expectSkipped(_round, 3, Voting.Skipped.Position);
+        expectSkipped(_round, 5, Voting.Skipped.Choice);
+        Voting.Vote[] memory votes = new Voting.Vote[](2);
+        votes[0] = Voting.Vote(assets[1], owners[1].addr, 1);
+        votes[1] = Voting.Vote(assets[4], owners[4].addr, 2);
         vm.expectEmit(address(jobs));
-        emit Rounds.Voted(_round, votes);
+        emit Voting.Voted(_round, votes);
         jobs.submit(_terms, ballots);
         checkAnswer(_round, 1, 1, true, 1);
         checkAnswer(_round, 4, 2, true, 1);
@@ -85,41 +85,41 @@ contract RoundsSubmitTest is Voting {
             uint8 choice = 1 + i % 3;
             _submit(
                 ballotOf(_terms, owners[0], 0, choice, nonces[i]),
-                counts[i] ? Rounds.Skipped.No : Rounds.Skipped.Nonce
+                counts[i] ? Voting.Skipped.No : Voting.Skipped.Nonce
             );
             if (counts[i]) checkAnswer(_round, 0, choice, true, nonces[i]);
         }
-        _submit(ballotOf(_terms, owners[0], 0, 2, 255), Rounds.Skipped.No);
+        _submit(ballotOf(_terms, owners[0], 0, 2, 255), Voting.Skipped.No);
         checkAnswer(_round, 0, 2, true, 255);
     }
 
     function test_a_ballot_without_a_number_does_not_count() public {
-        _submit(ballotOf(_terms, owners[0], 0, 1, 0), Rounds.Skipped.Nonce);
+        _submit(ballotOf(_terms, owners[0], 0, 1, 0), Voting.Skipped.Nonce);
     }
 
     function test_a_replayed_ballot_does_not_undo_a_direct_vote() public {
-        Rounds.Ballot memory ballot = ballotOf(_terms, owners[0], 0, 1, 1);
-        _submit(ballot, Rounds.Skipped.No);
+        Voting.Ballot memory ballot = ballotOf(_terms, owners[0], 0, 1, 1);
+        _submit(ballot, Voting.Skipped.No);
         vote(_terms, owners[0], 0, 3);
-        _submit(ballot, Rounds.Skipped.Nonce);
+        _submit(ballot, Voting.Skipped.Nonce);
         checkAnswer(_round, 0, 3, true, 2);
     }
 
     function test_a_last_word_stands_against_ballots_and_votes() public {
-        _submit(ballotOf(_terms, owners[0], 0, 1, 255), Rounds.Skipped.No);
-        _submit(ballotOf(_terms, owners[0], 0, 2, 255), Rounds.Skipped.Final);
-        _submit(ballotOf(_terms, owners[0], 0, 2, 254), Rounds.Skipped.Final);
-        vm.expectRevert(abi.encodeWithSelector(Rounds.BallotRefused.selector, Rounds.Skipped.Final));
+        _submit(ballotOf(_terms, owners[0], 0, 1, 255), Voting.Skipped.No);
+        _submit(ballotOf(_terms, owners[0], 0, 2, 255), Voting.Skipped.Final);
+        _submit(ballotOf(_terms, owners[0], 0, 2, 254), Voting.Skipped.Final);
+        vm.expectRevert(abi.encodeWithSelector(Voting.BallotRefused.selector, Voting.Skipped.Final));
         vote(_terms, owners[0], 0, 2);
         checkAnswer(_round, 0, 1, true, 255);
     }
 
     function test_a_direct_vote_is_still_possible_after_the_highest_number_but_the_last() public {
-        _submit(ballotOf(_terms, owners[0], 0, 1, 254), Rounds.Skipped.No);
+        _submit(ballotOf(_terms, owners[0], 0, 1, 254), Voting.Skipped.No);
         vote(_terms, owners[0], 0, 3);
         checkAnswer(_round, 0, 3, true, 254);
-        _submit(ballotOf(_terms, owners[0], 0, 1, 254), Rounds.Skipped.Nonce);
-        _submit(ballotOf(_terms, owners[0], 0, 2, 255), Rounds.Skipped.No);
+        _submit(ballotOf(_terms, owners[0], 0, 1, 254), Voting.Skipped.Nonce);
+        _submit(ballotOf(_terms, owners[0], 0, 2, 255), Voting.Skipped.No);
         checkAnswer(_round, 0, 2, true, 255);
     }
 
@@ -127,50 +127,50 @@ contract RoundsSubmitTest is Voting {
 
     function test_a_delegates_ballot_counts_until_the_owners_whatever_their_numbers() public {
         delegate(owners[0], stranger);
-        _submit(ballotOf(_terms, stranger, 0, 3, 200), Rounds.Skipped.No);
+        _submit(ballotOf(_terms, stranger, 0, 3, 200), Voting.Skipped.No);
         checkAnswer(_round, 0, 3, false, 200);
-        _submit(ballotOf(_terms, stranger, 0, 2, 200), Rounds.Skipped.Nonce);
-        _submit(ballotOf(_terms, owners[0], 0, 1, 1), Rounds.Skipped.No);
+        _submit(ballotOf(_terms, stranger, 0, 2, 200), Voting.Skipped.Nonce);
+        _submit(ballotOf(_terms, owners[0], 0, 1, 1), Voting.Skipped.No);
         checkAnswer(_round, 0, 1, true, 1);
-        _submit(ballotOf(_terms, stranger, 0, 2, 254), Rounds.Skipped.Overruled);
-        _submit(ballotOf(_terms, stranger, 0, 2, 255), Rounds.Skipped.Overruled);
+        _submit(ballotOf(_terms, stranger, 0, 2, 254), Voting.Skipped.Overruled);
+        _submit(ballotOf(_terms, stranger, 0, 2, 255), Voting.Skipped.Overruled);
         checkAnswer(_round, 0, 1, true, 1);
     }
 
     function test_a_delegate_has_no_last_word() public {
         delegate(owners[0], stranger);
-        _submit(ballotOf(_terms, stranger, 0, 3, 255), Rounds.Skipped.Final);
+        _submit(ballotOf(_terms, stranger, 0, 3, 255), Voting.Skipped.Final);
         checkAnswer(_round, 0, 0, false, 0);
     }
 
     function test_a_sellers_ballots_do_not_count_after_the_sale() public {
-        Rounds.Ballot memory later = ballotOf(_terms, owners[0], 0, 1, 9);
+        Voting.Ballot memory later = ballotOf(_terms, owners[0], 0, 1, 9);
         sell(0, stranger.addr);
-        _submit(later, Rounds.Skipped.Voter);
-        _submit(ballotOf(_terms, stranger, 0, 2, 1), Rounds.Skipped.No);
+        _submit(later, Voting.Skipped.Voter);
+        _submit(ballotOf(_terms, stranger, 0, 2, 1), Voting.Skipped.No);
     }
 
     // --- time
 
     function test_a_ballot_counts_until_its_own_deadline() public {
         uint40 deadline = uint40(_terms.voteBy - 10);
-        Rounds.Ballot memory ballot = _until(deadline);
+        Voting.Ballot memory ballot = _until(deadline);
         vm.warp(deadline + 1);
-        _submit(ballot, Rounds.Skipped.Expired);
+        _submit(ballot, Voting.Skipped.Expired);
         vm.warp(deadline);
-        _submit(ballot, Rounds.Skipped.No);
+        _submit(ballot, Voting.Skipped.No);
     }
 
     function test_no_ballot_counts_after_the_vote() public {
-        Rounds.Ballot[] memory ballots = new Rounds.Ballot[](1);
+        Voting.Ballot[] memory ballots = new Voting.Ballot[](1);
         ballots[0] = _until(type(uint40).max);
         vm.warp(_terms.voteBy + 1);
-        vm.expectRevert(abi.encodeWithSelector(Rounds.VotingOver.selector, _terms.voteBy));
+        vm.expectRevert(abi.encodeWithSelector(Voting.VotingOver.selector, _terms.voteBy));
         jobs.submit(_terms, ballots);
-        vm.expectRevert(abi.encodeWithSelector(Rounds.VotingOver.selector, _terms.voteBy));
+        vm.expectRevert(abi.encodeWithSelector(Voting.VotingOver.selector, _terms.voteBy));
         jobs.submitFor(owners[0].addr, _terms, ballots[0], "");
         close(_terms);
-        vm.expectRevert(abi.encodeWithSelector(Rounds.RoundNotOpen.selector, _round));
+        vm.expectRevert(abi.encodeWithSelector(Voting.RoundNotOpen.selector, _round));
         jobs.submit(_terms, ballots);
     }
 
@@ -187,10 +187,10 @@ contract RoundsSubmitTest is Voting {
             _inner(_round, assets[0], 2, 1, end - 1)
         ];
         for (uint256 i = 0; i < 5; ++i) {
-            _submitSigned(_domain("ViSDM", "1", block.chainid, address(jobs)), inner[i], Rounds.Skipped.Voter);
+            _submitSigned(_domain("ViSDM", "1", block.chainid, address(jobs)), inner[i], Voting.Skipped.Voter);
         }
         bytes32 right = _inner(_round, assets[0], 2, 1, end);
-        _submitSigned(_domain("ViSDM", "1", block.chainid, address(jobs)), right, Rounds.Skipped.No);
+        _submitSigned(_domain("ViSDM", "1", block.chainid, address(jobs)), right, Voting.Skipped.No);
     }
 
     function test_a_ballot_for_another_chain_contract_or_product_does_not_count() public {
@@ -203,63 +203,63 @@ contract RoundsSubmitTest is Voting {
         ];
         for (uint256 i = 0; i < 4; ++i) {
             // Another signer comes out than the owner.
-            _submitSigned(domains[i], inner, Rounds.Skipped.Voter);
+            _submitSigned(domains[i], inner, Voting.Skipped.Voter);
         }
-        _submitSigned(_domain("ViSDM", "1", block.chainid, address(jobs)), inner, Rounds.Skipped.No);
+        _submitSigned(_domain("ViSDM", "1", block.chainid, address(jobs)), inner, Voting.Skipped.No);
     }
 
     function test_a_signature_with_a_high_s_does_not_count() public {
-        Rounds.Ballot memory ballot = ballotOf(_terms, owners[0], 0, 1, 1);
+        Voting.Ballot memory ballot = ballotOf(_terms, owners[0], 0, 1, 1);
         for (uint256 parity = 0; parity < 2; ++parity) {
             ballot.vs = bytes32((HALF + 1) | (parity << 255));
-            _submit(ballot, Rounds.Skipped.Signature);
+            _submit(ballot, Voting.Skipped.Signature);
             ballot.vs = bytes32((type(uint256).max >> 1) | (parity << 255));
-            _submit(ballot, Rounds.Skipped.Signature);
+            _submit(ballot, Voting.Skipped.Signature);
         }
     }
 
     function test_a_malformed_signature_does_not_count() public {
-        Rounds.Ballot memory ballot = ballotOf(_terms, owners[0], 0, 1, 1);
+        Voting.Ballot memory ballot = ballotOf(_terms, owners[0], 0, 1, 1);
         (bytes32 r, bytes32 vs) = (ballot.r, ballot.vs);
         (ballot.r, ballot.vs) = (0, 0);
-        _submit(ballot, Rounds.Skipped.Signature);
+        _submit(ballot, Voting.Skipped.Signature);
         (ballot.r, ballot.vs) = (bytes32(type(uint256).max), vs);
-        _submit(ballot, Rounds.Skipped.Signature);
+        _submit(ballot, Voting.Skipped.Signature);
         (ballot.r, ballot.vs) = (r, vs ^ bytes32(uint256(1 << 255))); // the other parity
-        _submit(ballot, Rounds.Skipped.Voter);
+        _submit(ballot, Voting.Skipped.Voter);
         ballot.vs = vs;
-        _submit(ballot, Rounds.Skipped.No);
+        _submit(ballot, Voting.Skipped.No);
     }
 
     function test_random_signatures_never_count(bytes32 r, bytes32 vs) public {
-        Rounds.Ballot[] memory ballots = new Rounds.Ballot[](1);
-        ballots[0] = Rounds.Ballot(0, 1, 1, _terms.voteBy, r, vs);
+        Voting.Ballot[] memory ballots = new Voting.Ballot[](1);
+        ballots[0] = Voting.Ballot(0, 1, 1, _terms.voteBy, r, vs);
         jobs.submit(_terms, ballots);
         checkAnswer(_round, 0, 0, false, 0);
     }
 
-    function _submit(Rounds.Ballot memory ballot, Rounds.Skipped reason) private {
-        Rounds.Ballot[] memory ballots = new Rounds.Ballot[](1);
+    function _submit(Voting.Ballot memory ballot, Voting.Skipped reason) private {
+        Voting.Ballot[] memory ballots = new Voting.Ballot[](1);
         ballots[0] = ballot;
-        if (reason != Rounds.Skipped.No) expectSkipped(_round, 0, reason);
+        if (reason != Voting.Skipped.No) expectSkipped(_round, 0, reason);
         vm.recordLogs(); // after the one that is expected, which the test itself emits
         jobs.submit(_terms, ballots);
         assertEq(vm.getRecordedLogs().length, 1, "skipped, or told as voted");
     }
 
     /// @dev Alice's ballot for 20 with a deadline.
-    function _until(uint40 deadline) private view returns (Rounds.Ballot memory) {
+    function _until(uint40 deadline) private view returns (Voting.Ballot memory) {
         (bytes32 r, bytes32 vs) = signIn(
             owners[0],
             _domain("ViSDM", "1", block.chainid, address(jobs)),
             _inner(_round, assets[0], 2, 1, deadline)
         );
-        return Rounds.Ballot(0, 2, 1, deadline, r, vs);
+        return Voting.Ballot(0, 2, 1, deadline, r, vs);
     }
 
-    function _submitSigned(bytes32 domain, bytes32 inner, Rounds.Skipped reason) private {
+    function _submitSigned(bytes32 domain, bytes32 inner, Voting.Skipped reason) private {
         (bytes32 r, bytes32 vs) = signIn(owners[0], domain, inner);
-        _submit(Rounds.Ballot(0, 2, 1, _terms.voteBy, r, vs), reason);
+        _submit(Voting.Ballot(0, 2, 1, _terms.voteBy, r, vs), reason);
     }
 
     function _domain(string memory name, string memory version, uint256 chain, address home)

@@ -3,10 +3,11 @@ pragma solidity ^0.8.28;
 
 import {Rounds} from "../src/Rounds.sol";
 import {REJECT, Terms} from "../src/Terms.sol";
-import {Voting} from "./base/Voting.sol";
+import {Voting} from "../src/Voting.sol";
+import {Polls} from "./base/Polls.sol";
 
 /// @notice Rounds that take more than one word of storage: every answer and member in its place.
-contract RoundsWordsTest is Voting {
+contract VotingWordsTest is Polls {
     uint256 private constant COUNT = 40;
 
     Terms private _wide;
@@ -27,14 +28,14 @@ contract RoundsWordsTest is Voting {
         }
         (,, uint8 nonce) = jobs.answerOf(_round, position);
         assertEq(nonce, 1);
-        assertTrue(jobs.roundOf(_round).state == Rounds.State.Open);
+        assertTrue(jobs.roundOf(_round).state == Voting.State.Open);
     }
 
     function test_answers_in_random_order_and_repeated_stand_as_the_last_of_each(uint256 random) public {
         uint8[] memory expected = new uint8[](COUNT);
         uint8[] memory nonces = new uint8[](COUNT);
         for (uint256 batch = 0; batch < 2; ++batch) {
-            Rounds.Ballot[] memory ballots = new Rounds.Ballot[](24);
+            Voting.Ballot[] memory ballots = new Voting.Ballot[](24);
             for (uint256 i = 0; i < ballots.length; ++i) {
                 random = uint256(keccak256(abi.encode(random)));
                 uint16 position = uint16(random % COUNT);
@@ -63,7 +64,7 @@ contract RoundsWordsTest is Voting {
         uint16[] memory positions = new uint16[](4);
         (positions[0], positions[1], positions[2], positions[3]) = (16, 2, 20, 39);
         vm.expectEmit(address(jobs));
-        emit Rounds.BallotSkipped(_round, 2, Rounds.Skipped.Overruled);
+        emit Voting.BallotSkipped(_round, 2, Voting.Skipped.Overruled);
         vm.prank(owners[0].addr);
         jobs.vote(_wide, positions, 3, false);
         uint8[] memory choices = jobs.choicesOf(_round, COUNT);
@@ -112,7 +113,7 @@ contract RoundsWordsTest is Voting {
             assertNotEq(_word(1), 0);
             assertNotEq(_word(2), 0);
             close(_wide);
-            assertTrue(jobs.roundOf(_round).state == (i == 0 ? Rounds.State.Priced : Rounds.State.Unpriced));
+            assertTrue(jobs.roundOf(_round).state == (i == 0 ? Voting.State.Priced : Voting.State.Unpriced));
             assertEq(_word(1), 0);
             assertEq(_word(2), 0);
             vm.revertToState(id);
@@ -127,7 +128,7 @@ contract RoundsWordsTest is Voting {
         (bytes memory choices, uint48 samples) = _answerAll(terms);
         vm.warp(terms.voteBy + 1);
         vm.expectEmit(address(jobs));
-        emit Rounds.RoundClosed(round, Rounds.State.Priced, 20, samples, choices);
+        emit Rounds.RoundClosed(round, Voting.State.Priced, 20, samples, choices);
         jobs.close(terms);
         bool[] memory members = jobs.membersOf(terms);
         assertEq(members.length, count);
@@ -135,7 +136,7 @@ contract RoundsWordsTest is Voting {
             assertTrue(members[i] == (uint8(choices[i]) == 2));
         }
         Rounds.Round memory found = jobs.roundOf(round);
-        assertTrue(found.state == Rounds.State.Priced);
+        assertTrue(found.state == Voting.State.Priced);
         assertEq(found.samples, samples);
         assertEq(found.unitPrice, 20);
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Rounds} from "../../src/Rounds.sol";
 import {NO_RESERVE, Terms} from "../../src/Terms.sol";
+import {Voting} from "../../src/Voting.sol";
 import {Market} from "./Market.sol";
 import {VM} from "./Vm.sol";
 
@@ -13,7 +13,7 @@ interface Meter {
 }
 
 /// @title A market whose tests are about votes: datasets of any size, and what became of an answer
-abstract contract Voting is Market {
+abstract contract Polls is Market {
     /// @notice Let the body cost nothing.
     modifier free() {
         Meter(address(VM)).pauseGasMetering();
@@ -68,14 +68,14 @@ abstract contract Voting is Market {
     }
 
     /// @notice The next call is refused because of a ballot.
-    function expectRefused(Rounds.Skipped reason) internal {
-        vm.expectRevert(abi.encodeWithSelector(Rounds.BallotRefused.selector, reason));
+    function expectRefused(Voting.Skipped reason) internal {
+        vm.expectRevert(abi.encodeWithSelector(Voting.BallotRefused.selector, reason));
     }
 
     /// @notice The next call skips an answer.
-    function expectSkipped(bytes32 round, uint256 index, Rounds.Skipped reason) internal {
+    function expectSkipped(bytes32 round, uint256 index, Voting.Skipped reason) internal {
         vm.expectEmit(address(jobs));
-        emit Rounds.BallotSkipped(round, index, reason);
+        emit Voting.BallotSkipped(round, index, reason);
     }
 
     function checkAnswer(bytes32 round, uint256 position, uint8 choice, bool own, uint8 nonce) internal view {

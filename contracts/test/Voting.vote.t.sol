@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Rounds} from "../src/Rounds.sol";
 import {REJECT, Terms} from "../src/Terms.sol";
+import {Voting} from "../src/Voting.sol";
 import {Puppet} from "./EvilTokens.sol";
-import {Voting} from "./base/Voting.sol";
+import {Polls} from "./base/Polls.sol";
 
 /// @notice Direct answers: who may give which, and whose stands.
-contract RoundsVoteTest is Voting {
+contract VotingVoteTest is Polls {
     Terms private _terms;
     bytes32 private _round;
 
@@ -20,10 +20,10 @@ contract RoundsVoteTest is Voting {
     // --- answering
 
     function test_an_owner_answers_and_it_is_told() public {
-        Rounds.Vote[] memory votes = new Rounds.Vote[](1);
-        votes[0] = Rounds.Vote(assets[1], owners[1].addr, 2);
+        Voting.Vote[] memory votes = new Voting.Vote[](1);
+        votes[0] = Voting.Vote(assets[1], owners[1].addr, 2);
         vm.expectEmit(address(jobs));
-        emit Rounds.Voted(_round, votes);
+        emit Voting.Voted(_round, votes);
         vote(_terms, owners[1], 1, 2);
         checkAnswer(_round, 1, 2, true, 1);
         checkAnswer(_round, 0, 0, false, 0);
@@ -35,11 +35,11 @@ contract RoundsVoteTest is Voting {
         catalog.transferFrom(owners[3].addr, owners[1].addr, assets[3]);
         uint16[] memory positions = new uint16[](2);
         (positions[0], positions[1]) = (3, 1);
-        Rounds.Vote[] memory votes = new Rounds.Vote[](2);
-        votes[0] = Rounds.Vote(assets[3], owners[1].addr, REJECT);
-        votes[1] = Rounds.Vote(assets[1], owners[1].addr, REJECT);
+        Voting.Vote[] memory votes = new Voting.Vote[](2);
+        votes[0] = Voting.Vote(assets[3], owners[1].addr, REJECT);
+        votes[1] = Voting.Vote(assets[1], owners[1].addr, REJECT);
         vm.expectEmit(address(jobs));
-        emit Rounds.Voted(_round, votes);
+        emit Voting.Voted(_round, votes);
         _vote(owners[1], positions, REJECT, false);
         checkAnswer(_round, 1, REJECT, true, 1);
         checkAnswer(_round, 3, REJECT, true, 1);
@@ -54,13 +54,13 @@ contract RoundsVoteTest is Voting {
         vote(_terms, owners[0], 0, REJECT);
         checkAnswer(_round, 0, REJECT, true, 4);
         vm.warp(_terms.voteBy + 1);
-        vm.expectRevert(abi.encodeWithSelector(Rounds.VotingOver.selector, _terms.voteBy));
+        vm.expectRevert(abi.encodeWithSelector(Voting.VotingOver.selector, _terms.voteBy));
         vote(_terms, owners[0], 0, 1);
     }
 
     function test_a_choice_is_a_step_of_the_ladder_or_a_rejection(uint8 choice) public {
         bool good = (choice >= 1 && choice <= 3) || choice == REJECT;
-        if (!good) expectRefused(Rounds.Skipped.Choice);
+        if (!good) expectRefused(Voting.Skipped.Choice);
         vote(_terms, owners[0], 0, choice);
         checkAnswer(_round, 0, good ? choice : 0, good, good ? 1 : 0);
     }
@@ -68,14 +68,14 @@ contract RoundsVoteTest is Voting {
     function test_choices_at_the_ends_of_the_ladder() public {
         uint8[5] memory bad = [0, 4, REJECT - 1, REJECT + 1, 255];
         for (uint256 i = 0; i < 5; ++i) {
-            expectRefused(Rounds.Skipped.Choice);
+            expectRefused(Voting.Skipped.Choice);
             vote(_terms, owners[0], 0, bad[i]);
         }
     }
 
     function test_there_is_no_vote_without_a_round() public {
         _terms.seed = 8;
-        vm.expectRevert(abi.encodeWithSelector(Rounds.UnknownRound.selector, jobs.idOf(_terms)));
+        vm.expectRevert(abi.encodeWithSelector(Voting.UnknownRound.selector, jobs.idOf(_terms)));
         vote(_terms, owners[0], 0, 1);
     }
 
@@ -83,7 +83,7 @@ contract RoundsVoteTest is Voting {
         _terms.seed = 8;
         bytes32 round = priceRound(_terms);
         vm.warp(_terms.voteBy);
-        vm.expectRevert(abi.encodeWithSelector(Rounds.RoundNotOpen.selector, round));
+        vm.expectRevert(abi.encodeWithSelector(Voting.RoundNotOpen.selector, round));
         vote(_terms, owners[0], 0, 1);
     }
 
@@ -92,7 +92,7 @@ contract RoundsVoteTest is Voting {
     function test_a_position_beyond_the_dataset_does_not_count() public {
         uint16[3] memory bad = [uint16(5), 16, type(uint16).max];
         for (uint256 i = 0; i < 3; ++i) {
-            expectRefused(Rounds.Skipped.Position);
+            expectRefused(Voting.Skipped.Position);
             vote(_terms, owners[0], bad[i], 1);
         }
     }
@@ -100,14 +100,14 @@ contract RoundsVoteTest is Voting {
     function test_the_position_of_an_asset_that_was_never_registered_does_not_count() public {
         _terms.assets[4] = 99;
         open(_terms);
-        expectRefused(Rounds.Skipped.Position);
+        expectRefused(Voting.Skipped.Position);
         vote(_terms, owners[4], 4, 1);
     }
 
     function test_a_stranger_does_not_vote_nor_the_consumer_nor_the_provider() public {
         Account[4] memory others = [stranger, consumer, provider, owners[1]];
         for (uint256 i = 0; i < 4; ++i) {
-            expectRefused(Rounds.Skipped.Voter);
+            expectRefused(Voting.Skipped.Voter);
             vote(_terms, others[i], 0, 1);
         }
     }
@@ -117,13 +117,13 @@ contract RoundsVoteTest is Voting {
         catalog.delegate(owners[2].addr);
         uint16[] memory positions = new uint16[](4);
         (positions[0], positions[1], positions[2], positions[3]) = (0, 2, 7, 3);
-        Rounds.Vote[] memory votes = new Rounds.Vote[](1);
-        votes[0] = Rounds.Vote(assets[2], owners[2].addr, 1);
-        expectSkipped(_round, 0, Rounds.Skipped.Voter);
-        expectSkipped(_round, 2, Rounds.Skipped.Position);
-        expectSkipped(_round, 3, Rounds.Skipped.Voter);
+        Voting.Vote[] memory votes = new Voting.Vote[](1);
+        votes[0] = Voting.Vote(assets[2], owners[2].addr, 1);
+        expectSkipped(_round, 0, Voting.Skipped.Voter);
+        expectSkipped(_round, 2, Voting.Skipped.Position);
+        expectSkipped(_round, 3, Voting.Skipped.Voter);
         vm.expectEmit(address(jobs));
-        emit Rounds.Voted(_round, votes);
+        emit Voting.Voted(_round, votes);
         _vote(owners[2], positions, 1, false);
         checkAnswer(_round, 2, 1, true, 1);
         checkAnswer(_round, 0, 0, false, 0);
@@ -133,10 +133,10 @@ contract RoundsVoteTest is Voting {
     function test_a_vote_of_which_nothing_counts_is_refused_with_its_first_reason() public {
         uint16[] memory positions = new uint16[](3);
         (positions[0], positions[1], positions[2]) = (9, 0, 1);
-        expectRefused(Rounds.Skipped.Position);
+        expectRefused(Voting.Skipped.Position);
         _vote(stranger, positions, 1, false);
         (positions[0], positions[1]) = (0, 9);
-        expectRefused(Rounds.Skipped.Voter);
+        expectRefused(Voting.Skipped.Voter);
         _vote(stranger, positions, 1, false);
     }
 
@@ -148,10 +148,10 @@ contract RoundsVoteTest is Voting {
 
     function test_a_position_named_twice_is_answered_twice() public {
         uint16[] memory positions = new uint16[](2);
-        Rounds.Vote[] memory votes = new Rounds.Vote[](2);
-        votes[0] = votes[1] = Rounds.Vote(assets[0], owners[0].addr, 3);
+        Voting.Vote[] memory votes = new Voting.Vote[](2);
+        votes[0] = votes[1] = Voting.Vote(assets[0], owners[0].addr, 3);
         vm.expectEmit(address(jobs));
-        emit Rounds.Voted(_round, votes);
+        emit Voting.Voted(_round, votes);
         _vote(owners[0], positions, 3, false);
         checkAnswer(_round, 0, 3, true, 2);
     }
@@ -161,9 +161,9 @@ contract RoundsVoteTest is Voting {
     function test_a_last_word_is_not_changed_by_vote_nor_by_last_word() public {
         _vote(owners[0], seat(0), 2, true);
         checkAnswer(_round, 0, 2, true, 255);
-        expectRefused(Rounds.Skipped.Final);
+        expectRefused(Voting.Skipped.Final);
         vote(_terms, owners[0], 0, 1);
-        expectRefused(Rounds.Skipped.Final);
+        expectRefused(Voting.Skipped.Final);
         _vote(owners[0], seat(0), 1, true);
         checkAnswer(_round, 0, 2, true, 255);
     }
@@ -185,7 +185,7 @@ contract RoundsVoteTest is Voting {
             Account memory next = makeAccount(vm.toString(depth));
             delegate(hop, next);
             hop = next;
-            if (depth == 5) expectRefused(Rounds.Skipped.Voter);
+            if (depth == 5) expectRefused(Voting.Skipped.Voter);
             vote(_terms, hop, 0, uint8(1 + depth % 3));
             if (depth < 5) checkAnswer(_round, 0, uint8(1 + depth % 3), false, uint8(depth));
         }
@@ -211,7 +211,7 @@ contract RoundsVoteTest is Voting {
         checkAnswer(_round, 0, 1, true, 1);
         vote(_terms, owners[1], 1, 1); // first the owner
         for (uint16 i = 0; i < 2; ++i) {
-            expectRefused(Rounds.Skipped.Overruled);
+            expectRefused(Voting.Skipped.Overruled);
             vote(_terms, stranger, i, 3);
         }
         vote(_terms, owners[0], 0, 2);
@@ -221,10 +221,10 @@ contract RoundsVoteTest is Voting {
 
     function test_a_delegate_has_no_last_word() public {
         delegate(owners[0], stranger);
-        expectRefused(Rounds.Skipped.Final);
+        expectRefused(Voting.Skipped.Final);
         _vote(stranger, seat(0), 3, true);
         vote(_terms, stranger, 0, 3);
-        expectRefused(Rounds.Skipped.Final);
+        expectRefused(Voting.Skipped.Final);
         _vote(stranger, seat(0), 3, true);
         checkAnswer(_round, 0, 3, false, 1);
     }
@@ -243,7 +243,7 @@ contract RoundsVoteTest is Voting {
         delegate(owners[0], stranger);
         vote(_terms, stranger, 0, 3);
         delegate(owners[0], rival);
-        expectRefused(Rounds.Skipped.Voter);
+        expectRefused(Voting.Skipped.Voter);
         vote(_terms, stranger, 0, 2);
         vote(_terms, rival, 0, 1);
         checkAnswer(_round, 0, 1, false, 2);
@@ -254,7 +254,7 @@ contract RoundsVoteTest is Voting {
         delegate(owners[1], owners[0]);
         vote(_terms, owners[0], 0, 1);
         checkAnswer(_round, 0, 1, true, 1);
-        expectRefused(Rounds.Skipped.Overruled);
+        expectRefused(Voting.Skipped.Overruled);
         vote(_terms, owners[1], 0, 2);
         vote(_terms, owners[0], 1, 3);
         checkAnswer(_round, 1, 3, false, 1);
@@ -277,7 +277,7 @@ contract RoundsVoteTest is Voting {
         vote(_terms, owners[0], 0, 1);
         sell(0, stranger.addr);
         checkAnswer(_round, 0, 1, true, 1);
-        expectRefused(Rounds.Skipped.Voter);
+        expectRefused(Voting.Skipped.Voter);
         vote(_terms, owners[0], 0, 2);
         vote(_terms, stranger, 0, 3);
         checkAnswer(_round, 0, 3, true, 2);
@@ -295,7 +295,7 @@ contract RoundsVoteTest is Voting {
     function test_the_last_word_of_a_seller_binds_the_buyer() public {
         _vote(owners[0], seat(0), 1, true);
         sell(0, stranger.addr);
-        expectRefused(Rounds.Skipped.Final);
+        expectRefused(Voting.Skipped.Final);
         vote(_terms, stranger, 0, 3);
         checkAnswer(_round, 0, 1, true, 255);
     }
@@ -304,7 +304,7 @@ contract RoundsVoteTest is Voting {
         vote(_terms, owners[0], 0, 1);
         sell(0, stranger.addr);
         delegate(stranger, rival);
-        expectRefused(Rounds.Skipped.Overruled);
+        expectRefused(Voting.Skipped.Overruled);
         vote(_terms, rival, 0, 3);
     }
 
