@@ -63,6 +63,7 @@ coverage: ## which branches of contracts/src no test takes (lcov in build/covera
 	@mkdir -p build/coverage
 	@FOUNDRY_PROFILE=coverage $(UNCHECKED) FOUNDRY_OUT=build/coverage/out \
 		FOUNDRY_CACHE_PATH=build/coverage/cache $(FORGE) coverage --no-match-test shipped \
+		--no-match-contract 'Size|Gas' \
 		--report summary --report lcov --report-file build/coverage/lcov.info
 	@$(PYTHON) tools/check_coverage.py build/coverage/lcov.info
 

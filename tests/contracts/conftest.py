@@ -8,15 +8,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from contracts import scene
-from contracts.scene import EvmWorld
+from contracts.hostile import Stage, deploy
+from contracts.scene import PURSE, WHO, EvmWorld, play
+from visdm.adapters.evm.contracts import Market, artifact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from contracts.hostile import Made
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +43,7 @@ def evm(
 
 
 @pytest.fixture(scope="session")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The contracts of contracts/test/EvilTokens.sol, compiled as those that ship are."""
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     node = shutil.which("node", path=places)
@@ -58,3 +62,32 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     done = subprocess.run(build, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return {path.stem: json.loads(path.read_text()) for path in (tree / "out").glob("*.json")}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, hostile: Made) -> tuple[Path, Market, str]:
+    """The chain's file, where the hostile market is on it, and the puppet."""
+    folder = tmp_path_factory.mktemp("prepared")
+    bare = EvmWorld(folder / "bare")
+    token = deploy(bare, hostile["EvilToken"])
+    jobs = deploy(bare, artifact("Jobs"), token)
+    contract = bare.node.web3.eth.contract(address=jobs, abi=artifact("Jobs")["abi"])  # type: ignore[call-overload]  # a checked address
+    catalog = contract.functions.catalog().call({"from": WHO["stranger"]})
+    market = Market(token, str(catalog), jobs)
+    puppet = deploy(bare, hostile["Puppet"])
+    bare.close()
+    stage = Stage(folder / "chain", bare.path, hostile, market, puppet)
+    stage.do("EvilToken", "mint", WHO["deployer"], PURSE)
+    for reached in play(stage):
+        if reached == "priced":
+            break
+    stage.close()
+    return stage.path, market, puppet
+
+
+@pytest.fixture
+def stage(prepared: tuple[Path, Market, str], hostile: Made, tmp_path: Path) -> Iterator[Stage]:
+    path, market, puppet = prepared
+    world = Stage(tmp_path / "chain", path, hostile, market, puppet)
+    yield world
+    world.close()

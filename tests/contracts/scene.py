@@ -12,7 +12,8 @@ import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from eth_account import Account
@@ -61,6 +62,7 @@ PURSE = 10**6
 VOTE_BY, FUND_BY, SETTLE_BY = (GENESIS_TIME + days * 86_400 for days in (1, 2, 3))
 FEE_CAP, FEE = 5_000, 3_500
 PRICE = 20 * 700
+DUE = PRICE + FEE_CAP
 SHARES = (142_857_143, 285_714_286, 0, 571_428_571, 0)
 CHOICES = (1, 2, 3, 2, SILENT)
 """The final answers: dave's is his reserve's."""
@@ -229,6 +231,24 @@ def fund(world: World, round_: str) -> None:
     outcome = world["consumer"].outcome(round_)
     assert outcome is not None
     world["consumer"].fund(round_, outcome.price + world["consumer"].rounds()[round_].fee_cap)
+
+
+def later(world: World) -> dict[str, Any]:
+    """Deadlines from now on, as fields of terms."""
+    now = world["erin"].now()
+    return {"vote_by": now + 10_000, "fund_by": now + 500_000, "settle_by": now + 900_000}
+
+
+def priced(world: World, choices: Sequence[int], **changes: object) -> str:
+    """Open, answer and close another round; return its id."""
+    round_ = world["consumer"].open_round(replace(TERMS, **changes))  # type: ignore[arg-type]  # names of fields
+    close(world, round_, choices)
+    return round_
+
+
+def settle(world: World, shares: Sequence[int] = SHARES, fee: int = FEE) -> None:
+    """Deliver the job of the scene's round."""
+    world["provider"].settle(world.round, shares, fee, "result", "report")
 
 
 def play(world: World) -> Iterator[str]:

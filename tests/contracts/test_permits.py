@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.scene import FEE_CAP, KEYS, PRICE, PURSE, TERMS, WHO, EvmWorld, refusal
+from contracts.scene import DUE, KEYS, PURSE, TERMS, WHO, EvmWorld, refusal
 from visdm.adapters.evm.history import history
 from visdm.adapters.evm.permits import PERMIT_SECONDS, permit_of
 from visdm.adapters.evm.rounds import to_tuple
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     Evm = Callable[[str], EvmWorld]
     Permit = tuple[int, int, int, bytes, bytes]
-
-DUE = PRICE + FEE_CAP
 
 
 def permit(world: EvmWorld, name: str = "consumer", value: int = DUE, seconds: int = 600) -> Permit:

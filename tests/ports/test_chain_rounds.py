@@ -27,6 +27,7 @@ from contracts.scene import (
     WHO,
     World,
     close,
+    later,
     offer,
     refusal,
 )
@@ -54,12 +55,6 @@ def closed(world: World, choices: Sequence[int] = (), **changes: object) -> Outc
     outcome = world["erin"].outcome(round_)
     assert outcome is not None
     return outcome
-
-
-def later(world: World) -> dict[str, Any]:
-    """Deadlines from now on."""
-    now = world["erin"].now()
-    return {"vote_by": now + 10_000, "fund_by": now + 20_000, "settle_by": now + 30_000}
 
 
 # Opening.

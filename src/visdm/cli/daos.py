@@ -10,6 +10,7 @@ import click
 from visdm.cli.frame import (
     Duration,
     address_named,
+    answer,
     as_option,
     home_option,
     json_option,
@@ -26,7 +27,7 @@ from visdm.cli.frame import (
 from visdm.demo import place
 from visdm.demo.summary import money
 from visdm.domain.daos import PRESETS, decide
-from visdm.domain.rounds import BASIS, REJECT, SILENT
+from visdm.domain.rounds import BASIS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -199,7 +200,7 @@ def dao_execute(named: str, number: str, actor: str, home: Path) -> None:
         found = round_named(member.chain, number)
         decided = member.execute(address_named(world, named), found)
         ladder = member.chain.rounds()[found].ladder
-    click.echo(f"{named} answers {found}: {_said(decided, ladder)}")
+    click.echo(f"{named} answers {found}: {answer(decided, ladder)}")
 
 
 def _shown(world: World, known: Dao) -> dict[str, Any]:
@@ -217,8 +218,8 @@ def _vote(known: Dao, proposal: Proposal, ladder: tuple[int, ...], now: int) -> 
     choice = decide(known.rule, len(ladder), proposal.seats)
     return {
         "vote": seconds_left(proposal.closes, now),
-        "as it stands": "no quorum" if choice is None else _said(choice, ladder),
-        "decided": _said(proposal.decided, ladder) if proposal.decided else "not yet",
+        "as it stands": "no quorum" if choice is None else answer(choice, ladder),
+        "decided": answer(proposal.decided, ladder) if proposal.decided else "not yet",
     }
 
 
@@ -227,14 +228,8 @@ def _seats(world: World, proposal: Proposal, ladder: tuple[int, ...]) -> list[di
         {
             "holder": world.name(seat.holder),
             "weight": seat.weight,
-            "says": _said(seat.choice, ladder),
+            "says": answer(seat.choice, ladder),
         }
         for seat in proposal.seats
         if seat.weight
     ]
-
-
-def _said(choice: int, ladder: tuple[int, ...]) -> str:
-    if choice == SILENT:
-        return "silent"
-    return "reject" if choice == REJECT else money(ladder[choice - 1])

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from visdm.demo import place
 from visdm.demo.summary import money
+from visdm.domain.rounds import REJECT, SILENT
 from visdm.errors import UnknownError
 from visdm.wiring import World, open_world
 
@@ -81,6 +82,13 @@ def round_named(chain: Chain, text: str) -> str:
     if len(matching) != 1:
         raise UnknownError("round", text, hint="see `visdm round list`")
     return matching[0]
+
+
+def answer(choice: int, ladder: Sequence[int]) -> str:
+    """Say what a choice in a round means."""
+    if choice == SILENT:
+        return "silent"
+    return "reject" if choice == REJECT else money(ladder[choice - 1])
 
 
 def price(text: str) -> int:

@@ -13,6 +13,7 @@ import click
 from visdm.cli.frame import (
     Duration,
     address_named,
+    answer,
     as_option,
     consumer_option,
     home_option,
@@ -30,7 +31,7 @@ from visdm.cli.frame import (
 from visdm.demo import place
 from visdm.demo.summary import money
 from visdm.domain.assets import Kind, State
-from visdm.domain.rounds import BASIS, REJECT, SILENT, Ballot, Task, Terms
+from visdm.domain.rounds import BASIS, SILENT, Ballot, Task, Terms
 from visdm.domain.sampling import Criteria
 from visdm.domain.values import METHODS, SHAPLEY
 from visdm.errors import FolderError, InputError, UnknownError
@@ -305,18 +306,12 @@ def _answers(world: World, round_id: str, terms: Terms, outcome: Outcome) -> lis
                 "asset": number,
                 "owner": world.name(assets[number].owner),
                 "samples": assets[number].samples,
-                "answer": _said(choice, terms),
+                "answer": answer(choice, terms.ladder),
                 "by": by or ("reserve" if choice != SILENT else ""),
                 "in": outcome.includes(position),
             }
         )
     return rows
-
-
-def _said(choice: int, terms: Terms) -> str:
-    if choice == SILENT:
-        return "silent"
-    return "reject" if choice == REJECT else money(terms.ladder[choice - 1])
 
 
 def _model(world: World, actor: str, number: int | None) -> tuple[int, int]:
