@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from visdm.adapters.blocks import Blobs
 from visdm.adapters.blocks.cid import Cid
+from visdm.errors import BlobError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,13 +20,31 @@ class MemoryBlobs(Blobs):
 
     def __init__(self) -> None:
         self.blocks: dict[Cid, bytes] = {}
+        self.pinned: set[Cid] = set()
 
-    def _fetch(self, cid: Cid, most: int) -> bytes | None:
+    def pins(self) -> list[Cid]:
+        """Return the roots of all blobs that are kept."""
+        return sorted(self.pinned, key=str)
+
+    def drop(self, cid: str) -> None:
+        """Keep a blob no longer, nor its blocks where no other has them."""
+        root = Cid.parse(cid)
+        self.pinned.discard(root)
+        with suppress(BlobError):
+            mine = set(self.blob(cid).names())
+            needed = {name for pin in self.pinned for name in self.blob(str(pin)).names()}
+            for name in mine - needed:
+                self.blocks.pop(name, None)
+
+    def pin(self, root: Cid) -> None:
+        self.pinned.add(root)
+
+    def fetch(self, cid: Cid, most: int) -> bytes | None:
         del most  # what is in memory already needs no cutting
         return self.blocks.get(cid)
 
     @contextmanager
-    def _keeping(self) -> Iterator[Keep]:
+    def keeping(self) -> Iterator[Keep]:
         yield self.blocks.__setitem__
 
     def lose(self, cid: str) -> None:

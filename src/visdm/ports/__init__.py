@@ -6,11 +6,24 @@ adapter writes appears under its final name only when whole.
 """
 
 from visdm.ports.computing import Computation, Limits, Sandbox
-from visdm.ports.files import BlobStore, Clock, Packages, Progress, Scratch, Vault, silent
+from visdm.ports.files import (
+    BlobStore,
+    Bytes,
+    Clock,
+    Packages,
+    Progress,
+    Reader,
+    Scratch,
+    Upload,
+    Vault,
+    Writer,
+    silent,
+)
 from visdm.ports.market import Chain, Daos
 
 __all__ = [
     "BlobStore",
+    "Bytes",
     "Chain",
     "Clock",
     "Computation",
@@ -18,8 +31,11 @@ __all__ = [
     "Limits",
     "Packages",
     "Progress",
+    "Reader",
     "Sandbox",
     "Scratch",
+    "Upload",
     "Vault",
+    "Writer",
     "silent",
 ]

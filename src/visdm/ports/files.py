@@ -19,6 +19,34 @@ def silent(done: int, total: int) -> None:
     """Ignore progress."""
 
 
+Bytes = bytes | bytearray | memoryview
+
+
+class Writer(Protocol):
+    """What bytes are poured into."""
+
+    def write(self, content: Bytes, /) -> int:
+        """Take all of `content`; return its length in bytes."""
+        ...
+
+
+class Reader(Protocol):
+    """What bytes are drawn from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at least one byte and at most `size`, or all that is left; b'' at the end."""
+        ...
+
+
+class Upload(Writer, Protocol):
+    """A blob on its way into a store."""
+
+    @property
+    def cid(self) -> str:
+        """The blob's CID, once all of it was written and stored."""
+        ...
+
+
 class Clock(Protocol):
     """A clock for measuring, never for deadlines: those are on the chain's clock."""
 
@@ -51,17 +79,29 @@ class Scratch(Protocol):
 
 
 class BlobStore(Protocol):
-    """Content-addressed storage (DESIGN section 6): UnixFS CIDv1 in base32."""
+    """Content-addressed storage (DESIGN section 6): UnixFS CIDv1 in base32.
+
+    What is stored is kept until it is dropped. Raises `OutputError` where the store cannot be
+    written or changed.
+    """
+
+    def adding(self) -> AbstractContextManager[Upload]:
+        """Yield what takes the bytes of a blob; it is stored when the block ends well."""
+        ...
 
     def put(self, source: Path) -> str:
         """Store the bytes of `source`; return their CID. Storing twice changes nothing."""
         ...
 
-    def get(self, cid: str, target: Path) -> None:
-        """Write the blob to `target`, every block checked against its CID.
+    def open(self, cid: str) -> Reader:
+        """Return the blob as a stream, every block checked against its CID.
 
-        Raises `BlobError` when a block is missing or false; `target` is then left untouched.
+        Raises `BlobError`, now or on reading, when a block is missing or false.
         """
+        ...
+
+    def get(self, cid: str, target: Path) -> None:
+        """Write the blob to `target`, checked. Raises `BlobError`; `target` is then untouched."""
         ...
 
     def write(self, content: bytes) -> str:
@@ -70,6 +110,10 @@ class BlobStore(Protocol):
 
     def read(self, cid: str, limit: int = 1 << 24) -> bytes:
         """Return a small document, checked. Raises `BlobError`, also above `limit` bytes."""
+        ...
+
+    def drop(self, cid: str) -> None:
+        """Keep a blob no longer. Nothing happens where it is not kept."""
         ...
 
 

@@ -133,7 +133,7 @@ def test_blocks_and_their_names_are_on_disk_when_write_returns(
     for _ in range(2):  # the second time the block is there: by a process that may be dead
         path = blobs.path(Cid.parse(blobs.write(b"hello")))
     assert synced[0].parent == tmp_path / "partial"
-    assert synced[1:] == [path.parent, tmp_path / "blocks"] * 2
+    assert synced[1:] == [path.parent, tmp_path / "blocks", tmp_path / "pins"] * 2
 
 
 def test_a_block_file_of_gigabytes_is_not_read_whole(tmp_path: Path) -> None:
@@ -186,10 +186,10 @@ def test_a_blob_larger_than_the_disk_is_refused_before_a_byte_is_written(target:
 class InterruptedBlobs(MemoryBlobs):
     """A store whose user loses patience at the last block."""
 
-    def _fetch(self, cid: Cid, most: int) -> bytes | None:
+    def fetch(self, cid: Cid, most: int) -> bytes | None:
         if cid == Cid.of(RAW, b"end"):
             raise KeyboardInterrupt
-        return super()._fetch(cid, most)
+        return super().fetch(cid, most)
 
 
 def test_an_interrupted_get_leaves_the_target_as_it_was(target: Path) -> None:

@@ -2,49 +2,93 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from abc import ABC, abstractmethod
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from visdm.adapters.blocks.unixfs import Blob, Profile, build
+from visdm.adapters.blocks import car
+from visdm.adapters.blocks.unixfs import Blob, Builder, Profile
 from visdm.adapters.blocks.whole import whole_file, why
 from visdm.errors import InputError, OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from visdm import ports
     from visdm.adapters.blocks.cid import Cid
     from visdm.adapters.blocks.unixfs import Keep
+    from visdm.ports import Bytes, Writer
 
 
 class Blobs(ABC):
-    """Blobs as UnixFS blocks; who extends this says how a block is kept and fetched."""
+    """Blobs as UnixFS blocks; who extends this says how a block is kept and fetched.
+
+    What was stored is *pinned*: it stays until it is dropped.
+    """
 
     profile = Profile()
 
     @abstractmethod
-    def _fetch(self, cid: Cid, most: int) -> bytes | None:
+    def fetch(self, cid: Cid, most: int) -> bytes | None:
         """Return a block (see `unixfs.Fetch`). Raises only `BlobError`."""
 
     @abstractmethod
-    def _keeping(self) -> AbstractContextManager[Keep]:
+    def keeping(self) -> AbstractContextManager[Keep]:
         """Yield what keeps blocks; on exit they are safe. Raises only `OutputError`."""
+
+    @abstractmethod
+    def pin(self, root: Cid) -> None:
+        """Keep a blob whose blocks are all here. Raises only `OutputError`."""
+
+    @abstractmethod
+    def pins(self) -> list[Cid]:
+        """Return the roots of all blobs that are kept. Raises only `BlobError`."""
+
+    @abstractmethod
+    def drop(self, cid: str) -> None:
+        """Keep a blob no longer; one that was not kept stays so.
+
+        Raises `BlobError` for what is no CID, `OutputError` when the store cannot be changed.
+        """
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Hold off whatever removes blocks that are not pinned yet."""
+        return nullcontext()
+
+    @contextmanager
+    def adding(self) -> Iterator[Upload]:
+        """Yield what takes the bytes of a blob. When the block ends well it is stored and pinned.
+
+        Raises `OutputError`; blocks kept until then stay, and do no harm.
+        """
+        with self.undisturbed():
+            with self.keeping() as keep:
+                upload = Upload(Builder(keep, self.profile))
+                yield upload
+                root = upload.finish()
+            self.pin(root)
 
     def put(self, source: Path) -> str:
         """Store the bytes of `source`; return their CID. Storing twice changes nothing.
 
-        Raises `InputError` when `source` cannot be read, `OutputError` when the store
-        cannot be written; blocks kept until then stay, and do no harm.
+        Raises `InputError` when `source` cannot be read, `OutputError` as `adding`.
         """
         try:
-            with source.open("rb") as file, self._keeping() as keep:
-                return str(build(file, keep, self.profile))
+            with source.open("rb", buffering=0) as file, self.adding() as upload:
+                while piece := file.read(self.profile.chunk):
+                    upload.write(piece)
         except OSError as error:
             raise InputError(
                 f"{source}: cannot be read: {why(error)}", hint="name a readable file"
             ) from error
+        return upload.cid
+
+    def open(self, cid: str) -> Reader:
+        """Return a blob as a stream. Raises `BlobError`, here or from `read`."""
+        return Reader(Blob(cid, self.fetch))
 
     def get(self, cid: str, target: Path) -> None:
         """Write the blob to `target`, every block checked against its CID.
@@ -52,7 +96,7 @@ class Blobs(ABC):
         Raises `BlobError` when a block is missing or false, `OutputError` when `target`
         cannot be written; `target` is then as it was.
         """
-        blob = Blob(cid, self._fetch)
+        blob = Blob(cid, self.fetch)
         try:
             _make_sure_it_fits(target, blob.size)
             with whole_file(target, beside=target.parent) as file:
@@ -65,15 +109,92 @@ class Blobs(ABC):
 
     def write(self, content: bytes) -> str:
         """Store a small document; return its CID. Raises `OutputError`."""
-        with self._keeping() as keep:
-            return str(build(io.BytesIO(content), keep, self.profile))
+        with self.adding() as upload:
+            upload.write(content)
+        return upload.cid
 
     def read(self, cid: str, limit: int = 1 << 24) -> bytes:
         """Return a small document, checked.
 
         Raises `BlobError`; above `limit` bytes before more than its root was fetched.
         """
-        return b"".join(Blob(cid, self._fetch, limit))
+        return b"".join(Blob(cid, self.fetch, limit))
+
+    def export(self, cid: str, sink: Writer) -> None:
+        """Write a blob with all its blocks as a CARv1. Raises `BlobError`."""
+        blob = self.blob(cid)
+        car.write(blob.cid, blob.blocks(), sink)
+
+    def take_in(self, source: ports.Reader) -> list[str]:
+        """Store and pin the blobs of a CARv1; return their CIDs.
+
+        Raises `InputError` for what is no such archive, `BlobError` when it does not hold all of
+        them, `OutputError`; nothing is pinned then, and blocks kept until then do no harm.
+        """
+        archive = car.Archive(source)
+        with self.undisturbed():
+            with self.keeping() as keep:
+                for cid, block in archive:
+                    keep(cid, block)
+            for root in archive.roots:
+                for _ in self.blob(str(root)).blocks():
+                    pass
+            for root in archive.roots:
+                self.pin(root)
+        return [str(root) for root in archive.roots]
+
+    def blob(self, cid: str) -> Blob:
+        """Return a blob to be walked block by block. Raises `BlobError`."""
+        return Blob(cid, self.fetch)
+
+
+class Upload:
+    """A blob on its way in; `cid` is known once it is stored."""
+
+    def __init__(self, builder: Builder) -> None:
+        self._builder = builder
+        self._root: Cid | None = None
+
+    def write(self, content: Bytes, /) -> int:
+        """Take all of `content`; return its length in bytes. Raises `OutputError`."""
+        return self._builder.write(content)
+
+    def finish(self) -> Cid:
+        """Take it for complete."""
+        self._root = self._builder.finish()
+        return self._root
+
+    @property
+    def cid(self) -> str:
+        """The blob's CID. Raises `RuntimeError` while it is not complete."""
+        if self._root is None:
+            raise RuntimeError("a blob has no CID before all of it was written")
+        return str(self._root)
+
+    @property
+    def size(self) -> int:
+        """Bytes taken so far."""
+        return self._builder.size
+
+
+class Reader:
+    """A blob as a stream: what `read` returns was checked."""
+
+    def __init__(self, blob: Blob) -> None:
+        self.size = blob.size
+        self._chunks = iter(blob)
+        self._rest = memoryview(b"")
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at least one byte and at most `size`, all that is left without one; b'' at the
+        end. Raises `BlobError`.
+        """
+        if size < 0:
+            return b"".join([bytes(self._rest), *self._chunks])
+        if not self._rest:
+            self._rest = memoryview(next(self._chunks, b""))
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(piece)
 
 
 def _make_sure_it_fits(target: Path, size: int) -> None:

@@ -116,14 +116,15 @@ def _decode_file(data: bytes) -> tuple[int, Sequence[int]]:
 
 
 def _bytes(key: int, value: bytes) -> bytes:
-    return bytes([key]) + _varint(len(value)) + value
+    return bytes([key]) + varint(len(value)) + value
 
 
 def _number(key: int, value: int) -> bytes:
-    return bytes([key]) + _varint(value)
+    return bytes([key]) + varint(value)
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Write a number as protobuf, CIDs and archives do: seven bits in a byte, lowest first."""
     out = bytearray()
     while value >= 1 << 7:
         out.append(value & 0x7F | 0x80)

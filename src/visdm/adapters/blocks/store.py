@@ -1,24 +1,31 @@
 """The embedded store: one file per block in a folder that several processes may share.
 
 ROOT/blocks/XX/CID    a block; XX are the last letters of its CID but one
+ROOT/pins/CID         an empty file for each blob that is kept
 ROOT/partial/         blocks being written; what a killed process left is cleaned on opening
+ROOT/lock             held together by all who add, and alone by who removes
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from visdm.adapters.blocks.blobs import Blobs
+from visdm.adapters.blocks.cid import Cid
+from visdm.adapters.blocks.unixfs import MAX_LEAF
 from visdm.adapters.blocks.whole import PREFIX, SUFFIX, sync_folder, whole_file, why
 from visdm.errors import BlobError, OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from visdm.adapters.blocks.cid import Cid
     from visdm.adapters.blocks.unixfs import Keep
 
 ABANDONED = 3600.0
@@ -27,20 +34,31 @@ ABANDONED = 3600.0
 _HINT = "check the store's disk: space, permissions, health"
 
 
+@dataclass(frozen=True)
+class Removed:
+    """What a collection took away: blocks, and their bytes together."""
+
+    blocks: int = 0
+    size: int = 0
+
+
 class BlockFolder(Blobs):
     """A `BlobStore` in the folder `root`, made where it is missing.
 
-    What is safe: a block appears under its name only when whole and on disk, and `put`
-    and `write` return when all names are on disk too. What is not: nothing is encrypted
-    here, and nothing is ever removed. Raises `OutputError` when the folder cannot be used.
+    What is safe: a block appears under its name only when whole and on disk; a blob is pinned
+    when all of its blocks and their names are; what is pinned is never removed, also where one
+    process adds while another collects. What is not: nothing is encrypted here, and what is
+    removed is unlinked, not overwritten. Raises `OutputError` when the folder cannot be used.
     """
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self._blocks = root / "blocks"
+        self._pins = root / "pins"
         self._partial = root / "partial"
         try:
-            self._blocks.mkdir(parents=True, exist_ok=True)
-            self._partial.mkdir(exist_ok=True)
+            for folder in (self._blocks, self._pins, self._partial):
+                folder.mkdir(parents=True, exist_ok=True)
             self._clean()
         except OSError as error:
             raise OutputError(root, why(error), hint="name a folder for the blobs") from error
@@ -50,17 +68,68 @@ class BlockFolder(Blobs):
         name = str(cid)
         return self._blocks / name[-3:-1] / name
 
-    def _fetch(self, cid: Cid, most: int) -> bytes | None:
+    def pins(self) -> list[Cid]:
+        """Return the roots of all blobs that are kept, by CID."""
+        return list(self._listed(self._pins))
+
+    def drop(self, cid: str) -> None:
+        """Keep a blob no longer, and remove its blocks but for those that another one has too."""
+        root = Cid.parse(cid)
+        with self._alone():
+            self._unpin(root)
+            with suppress(BlobError):  # of one that is not whole `collect` takes the rest
+                self._remove(set(self.blob(cid).names()) - self._needed())
+
+    def collect(self) -> Removed:
+        """Remove every block that no pinned blob needs.
+
+        Raises `BlobError` when a pinned blob is not whole: what it needs cannot be told then.
+        """
+        with self._alone():
+            needed = self._needed()
+            return self._remove(cid for cid in self.stored() if cid not in needed)
+
+    def stored(self) -> Iterator[Cid]:
+        """Yield the CID of every block in the folder."""
+        for shard in _entries(self._blocks):
+            yield from self._listed(shard)
+
+    def size_of(self, cid: Cid) -> int:
+        """Return the bytes of a block's file, 0 where there is none."""
         try:
-            with self.path(cid).open("rb") as file:
+            return self.path(cid).stat().st_size
+        except OSError:
+            return 0
+
+    def fault(self, cid: Cid) -> str:
+        """Return what is wrong with a stored block; '' where nothing is."""
+        try:
+            block = self.fetch(cid, MAX_LEAF)
+        except BlobError as error:
+            return error.problem
+        if block is None:
+            return "is missing"
+        return "" if cid.fits(block) else "is false: its bytes have another digest"
+
+    def fetch(self, cid: Cid, most: int) -> bytes | None:
+        """Return a block as it lies on the disk, None where there is none."""
+        try:
+            with self.path(cid).open("rb", buffering=0) as file:
                 return file.read(most + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise BlobError(str(cid), f"cannot be read: {why(error)}", hint=_HINT) from error
 
+    def _listed(self, folder: Path) -> Iterator[Cid]:
+        """Yield the CIDs among a folder's names; what else lies there is not ours to touch."""
+        for entry in _entries(folder):
+            with suppress(BlobError):
+                yield Cid.parse(entry.name)
+
     @contextmanager
-    def _keeping(self) -> Iterator[Keep]:
+    def keeping(self) -> Iterator[Keep]:
+        """Yield what writes blocks; when the block ends their names are on disk too."""
         touched: set[Path] = set()
 
         def keep(cid: Cid, block: bytes) -> None:
@@ -77,18 +146,68 @@ class BlockFolder(Blobs):
                 raise OutputError(path, why(error), hint=_HINT) from error
 
         yield keep
-        self._sync(touched)
+        self._sync(*touched, self._blocks)
+
+    def pin(self, root: Cid) -> None:
+        """Keep a blob whose blocks are all here."""
+        try:
+            (self._pins / str(root)).touch()
+        except OSError as error:
+            raise OutputError(self._pins, why(error), hint=_HINT) from error
+        self._sync(self._pins)
+
+    def _unpin(self, root: Cid) -> None:
+        try:
+            (self._pins / str(root)).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(self._pins, why(error), hint=_HINT) from error
+        # Before a block goes, that it is not needed must be on disk.
+        self._sync(self._pins)
+
+    def _needed(self) -> set[Cid]:
+        return {cid for root in self.pins() for cid in self.blob(str(root)).names()}
+
+    def _remove(self, cids: Iterable[Cid]) -> Removed:
+        blocks = size = 0
+        for cid in cids:
+            length = self.size_of(cid)
+            try:
+                self.path(cid).unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(self.path(cid), why(error), hint=_HINT) from error
+            blocks, size = blocks + 1, size + length
+        return Removed(blocks, size)
 
     def _present(self, path: Path, block: bytes) -> bool:
         try:
-            with path.open("rb") as file:
+            with path.open("rb", buffering=0) as file:
                 return file.read(len(block) + 1) == block
         except OSError:
             return False
 
-    def _sync(self, shards: set[Path]) -> None:
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Hold off those who remove, in this process and others."""
+        return self._locked(fcntl.LOCK_SH)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return self._locked(fcntl.LOCK_EX)
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        """Hold the store's lock, waiting for it; the kernel gives up that of a killed process."""
         try:
-            for folder in (*shards, self._blocks):
+            handle = os.open(self.root / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise OutputError(self.root, why(error), hint=_HINT) from error
+        try:
+            fcntl.flock(handle, how)
+            yield
+        finally:
+            os.close(handle)
+
+    def _sync(self, *folders: Path) -> None:
+        try:
+            for folder in folders:
                 sync_folder(folder)
         except OSError as error:
             raise OutputError(self._blocks, why(error), hint=_HINT) from error
@@ -100,3 +219,10 @@ class BlockFolder(Blobs):
             with suppress(OSError):
                 if part.lstat().st_mtime < before:
                     part.unlink()
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise BlobError(str(folder), f"cannot be listed: {why(error)}", hint=_HINT) from error
