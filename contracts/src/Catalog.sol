@@ -75,6 +75,7 @@ contract Catalog is ERC721 {
     event AssetDescribed(uint256 indexed asset, string metadata);
     event AssetRefused(uint256 indexed asset, string reason);
     event AssetRetired(uint256 indexed asset);
+    event AssetGranted(uint256 indexed asset, string grants);
     event ReserveSet(uint256 indexed asset, uint80 reserve);
     event DelegateSet(address indexed owner, address indexed delegate);
 
@@ -158,11 +159,17 @@ contract Catalog is ERC721 {
         emit ReserveSet(asset, reserve);
     }
 
+    /// @notice As the owner: say where the payload key lies now, sealed to other recipients. The
+    /// package stays what it is.
+    /// @param grants CID of the payload key, sealed to each recipient
+    function grant(uint256 asset, string calldata grants) external {
+        _onlyOwnerOfLive(asset);
+        emit AssetGranted(asset, grants);
+    }
+
     /// @notice As the owner: take the asset off the market, for good.
     function retire(uint256 asset) external {
-        _onlyOwner(asset);
-        State state = _assets[asset].state;
-        require(state != State.Retired, WrongState(asset, state));
+        _onlyOwnerOfLive(asset);
         _assets[asset].state = State.Retired;
         emit AssetRetired(asset);
     }
@@ -293,6 +300,12 @@ contract Catalog is ERC721 {
         address owner = _ownerOf(asset);
         require(owner != address(0), UnknownAsset(asset));
         require(owner == msg.sender, NotOwner(asset, msg.sender));
+    }
+
+    function _onlyOwnerOfLive(uint256 asset) private view {
+        _onlyOwner(asset);
+        State state = _assets[asset].state;
+        require(state != State.Retired, WrongState(asset, state));
     }
 
     function _known(uint256 id) private view returns (Asset memory asset) {

@@ -189,6 +189,24 @@ contract CatalogTest is Polls {
         _checkAsset(assets[0], Catalog.Asset(EU, 100, 77, Catalog.State.Described, 0, 0));
     }
 
+    function test_the_owner_grants_anew_and_nothing_else_changes() public {
+        vm.expectEmit(address(catalog));
+        emit Catalog.AssetGranted(assets[0], "bafkreinew");
+        vm.prank(owners[0].addr);
+        catalog.grant(assets[0], "bafkreinew");
+        _checkAsset(assets[0], Catalog.Asset(EU, 100, NO_RESERVE, Catalog.State.Described, 0, 0));
+    }
+
+    function test_a_retired_asset_is_granted_to_nobody() public {
+        vm.startPrank(owners[0].addr);
+        catalog.retire(assets[0]);
+        vm.expectRevert(
+            abi.encodeWithSelector(Catalog.WrongState.selector, assets[0], Catalog.State.Retired)
+        );
+        catalog.grant(assets[0], CID);
+        vm.stopPrank();
+    }
+
     function test_the_owner_retires_an_asset_in_any_state_and_once() public {
         uint256[3] memory mine = [_registered(), _registered(), _registered()];
         vm.startPrank(provider.addr);
@@ -209,7 +227,7 @@ contract CatalogTest is Polls {
         vm.stopPrank();
     }
 
-    function test_nobody_but_the_owner_sets_a_reserve_or_retires() public {
+    function test_nobody_but_the_owner_sets_a_reserve_grants_or_retires() public {
         vm.prank(owners[0].addr);
         catalog.delegate(owners[1].addr);
         vm.prank(owners[0].addr);
@@ -221,6 +239,8 @@ contract CatalogTest is Polls {
             vm.expectRevert(reason);
             catalog.setReserve(assets[0], 1);
             vm.expectRevert(reason);
+            catalog.grant(assets[0], CID);
+            vm.expectRevert(reason);
             catalog.retire(assets[0]);
             vm.stopPrank();
         }
@@ -230,6 +250,8 @@ contract CatalogTest is Polls {
         bytes memory reason = abi.encodeWithSelector(Catalog.UnknownAsset.selector, NOBODYS);
         vm.expectRevert(reason);
         catalog.setReserve(NOBODYS, 1);
+        vm.expectRevert(reason);
+        catalog.grant(NOBODYS, CID);
         vm.expectRevert(reason);
         catalog.retire(NOBODYS);
     }

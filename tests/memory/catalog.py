@@ -97,12 +97,13 @@ class MemoryCatalog:
         with self.market.block():
             self._put(replace(self._mine("setReserve", asset), reserve=reserve))
 
+    def grant(self, asset: int, grants: str) -> None:
+        with self.market.block():
+            self._put(replace(self._live("grant", asset), grants=grants))
+
     def retire(self, asset: int) -> None:
         with self.market.block():
-            found = self._mine("retire", asset)
-            if found.state is State.RETIRED:
-                raise refused("retire", "WrongState", asset=asset, state=found.state)
-            self._put(replace(found, state=State.RETIRED))
+            self._put(replace(self._live("retire", asset), state=State.RETIRED))
 
     def delegate(self, to: str) -> None:
         if to:
@@ -122,6 +123,12 @@ class MemoryCatalog:
         found = self._known(operation, asset)
         if found.owner != self.account:
             raise refused(operation, "NotOwner", asset=asset, account=self.account)
+        return found
+
+    def _live(self, operation: str, asset: int) -> Asset:
+        found = self._mine(operation, asset)
+        if found.state is State.RETIRED:
+            raise refused(operation, "WrongState", asset=asset, state=found.state)
         return found
 
     def _known(self, operation: str, asset: int) -> Asset:

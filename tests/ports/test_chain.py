@@ -220,6 +220,7 @@ UNKNOWN_ASSET: list[Callable[[Chain], None]] = [
     lambda chain: chain.describe(99, "metadata"),
     lambda chain: chain.refuse(99, "reason"),
     lambda chain: chain.set_reserve(99, 1),
+    lambda chain: chain.grant(99, "grants"),
     lambda chain: chain.retire(99),
 ]
 
@@ -234,11 +235,13 @@ def test_an_asset_that_is_not_there_is_named(at: At) -> None:
 # What an owner decides.
 
 
-def test_only_the_owner_sets_the_reserve_or_retires(at: At) -> None:
+def test_only_the_owner_sets_the_reserve_grants_or_retires(at: At) -> None:
     world = at("described")
     for name in ("bob", "provider", "consumer", "deployer"):
         with refusal(f"NotOwner(asset={ALICE}, account={WHO[name]})"):
             world[name].set_reserve(ALICE, 1)
+        with refusal(f"NotOwner(asset={ALICE}, account={WHO[name]})"):
+            world[name].grant(ALICE, "grants")
         with refusal(f"NotOwner(asset={ALICE}, account={WHO[name]})"):
             world[name].retire(ALICE)
     world["alice"].set_reserve(ALICE, 12)
@@ -247,6 +250,19 @@ def test_only_the_owner_sets_the_reserve_or_retires(at: At) -> None:
     alices, bobs = world["carol"].assets()[:2]
     assert (alices.reserve, alices.state) == (11, State.DESCRIBED)
     assert bobs.state is State.RETIRED
+
+
+def test_an_asset_is_granted_anew_in_any_state_until_it_is_retired(at: At) -> None:
+    world = at("described")
+    before = world["erin"].assets()
+    for owner, asset in (("bob", RAW), ("alice", RIVALS), ("consumer", MODEL)):
+        world[owner].grant(asset, f"grants of {asset}")
+        after = world["erin"].assets()[asset - 1]
+        assert after == replace(before[asset - 1], grants=f"grants of {asset}")
+        world[owner].retire(asset)
+        with refusal(f"WrongState(asset={asset}, state={int(State.RETIRED)})"):
+            world[owner].grant(asset, "too late")
+        assert world["erin"].assets()[asset - 1].grants == f"grants of {asset}"
 
 
 def test_an_asset_is_retired_once_from_any_state(at: At) -> None:

@@ -73,6 +73,10 @@ class Chain(Protocol):
         """As the owner: set the standing minimum price per sample."""
         ...
 
+    def grant(self, asset: int, grants: str) -> None:
+        """As the owner: say where the payload key lies now, sealed to other recipients."""
+        ...
+
     def retire(self, asset: int) -> None:
         """As the owner: take the asset off the market for good."""
         ...

@@ -7,7 +7,7 @@ from dataclasses import replace
 from visdm.adapters.evm.session import Event, Session
 from visdm.domain.assets import Asset, Kind, Provider, State
 
-CHANGES = ("AssetDescribed", "AssetRefused", "AssetRetired", "ReserveSet")
+CHANGES = ("AssetDescribed", "AssetRefused", "AssetGranted", "AssetRetired", "ReserveSet")
 NOBODY = "0x0000000000000000000000000000000000000000"
 
 
@@ -85,6 +85,10 @@ class CatalogSession(Session):
         """As the owner: set the standing minimum price per sample."""
         self._send("catalog", "setReserve", asset, reserve)
 
+    def grant(self, asset: int, grants: str) -> None:
+        """As the owner: say where its payload key lies now, sealed to other recipients."""
+        self._send("catalog", "grant", asset, grants)
+
     def retire(self, asset: int) -> None:
         """As the owner: take the asset off the market for good."""
         self._send("catalog", "retire", asset)
@@ -115,6 +119,8 @@ def _changed(asset: Asset, event: Event) -> Asset:
             return replace(asset, state=State.DESCRIBED, metadata=event.args["metadata"])
         case "AssetRefused":
             return replace(asset, state=State.REFUSED, refusal=event.args["reason"])
+        case "AssetGranted":
+            return replace(asset, grants=event.args["grants"])
         case "AssetRetired":
             return replace(asset, state=State.RETIRED)
         case _:
