@@ -41,9 +41,13 @@ if TYPE_CHECKING:
 
     from eth_account.signers.local import LocalAccount
 
+    from visdm.adapters.blocks import Blobs
     from visdm.ports import BlobStore, Clock, Limits, Packages, Sandbox, Scratch
 
 OPERATOR = "operator"
+BLOBS = "blobs"
+"""The folder of a world's store."""
+
 SUPPLY = 10**15
 """Play money in all: a thousand million, with six decimals."""
 
@@ -101,9 +105,7 @@ class World:
 
     def supplier(self, name: str) -> Supplier:
         """Return a supplier with its tools."""
-        return Supplier(
-            self.chain(name), self.store, self._vault(name), packages(), self._scratch(name)
-        )
+        return Supplier(self.chain(name), self.store, self._vault(name), packages())
 
     def consumer(self, name: str) -> Consumer:
         """Return a consumer with its tools."""
@@ -148,6 +150,19 @@ class World:
         return MachineScratch(self.private(name) / "scratch")
 
 
+def open_store(places: Sequence[str]) -> Blobs:
+    """Open a store by its place, or several as one. Raises `InputError`, `OutputError`."""
+    return BlockFolder(Path(places[0]))
+
+
+def store_of(world: Path) -> Blobs:
+    """Open the store of the world in a folder. Raises `UnknownError` where there is none."""
+    folder = world / BLOBS
+    if not folder.is_dir():
+        raise UnknownError("store", folder, hint="name one with --store, or a market with --home")
+    return BlockFolder(folder)
+
+
 def packages() -> Packages:
     """Return the builder and reader of packages."""
     return FilePackages()
@@ -187,7 +202,7 @@ def open_world(
             names=tuple(names),
             node=node,
             ledger=Ledger(node.web3, market),
-            store=BlockFolder(folder / "blobs"),
+            store=BlockFolder(folder / BLOBS),
             sandbox=BareProcess() if unsafe else Bubblewrap(),
         )
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import secrets
@@ -15,15 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visdm.errors import JobError, OutputError
+from visdm.ports import Poured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
+    from visdm.ports import Writer
+
 _OURS = re.compile(r"visdm-\d+-[0-9a-f]{16}")
 _GATE = ".visdm-gate"
 _LOCK = "lock"
 _FILES = "files"
+_PIECE = 1 << 20
 
 
 class MachineClock:
@@ -98,6 +103,24 @@ class MachineScratch:
         """Return the first `limit` bytes of such a file, or all. Raises `JobError` as `size`."""
         with self._opened(path) as file:
             return file.read(limit)
+
+    @contextmanager
+    def writing(self, path: Path) -> Iterator[BinaryIO]:
+        """Yield what writes a new file in such a folder. Raises `OutputError`."""
+        try:
+            with path.open("xb") as file:
+                yield file
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+    def pour(self, path: Path, sink: Writer) -> Poured:
+        """Write a file of such a folder into `sink`. Raises `JobError` as `size`."""
+        digest, size = hashlib.sha256(), 0
+        with self._opened(path) as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+                size += sink.write(piece)
+        return Poured(digest.hexdigest(), size)
 
     def keep(self, source: Path, target: Path) -> None:
         """Copy a file out of such a folder, to appear whole at `target`, readable by its owner.

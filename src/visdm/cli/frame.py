@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich import progress as bars
 from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from visdm.demo import place
@@ -21,7 +23,7 @@ from visdm.wiring import World, open_world
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from visdm.ports import Chain
+    from visdm.ports import Chain, Progress
 
 HOME = "visdm-demo"
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -74,6 +76,18 @@ def market(home: Path, *, unsafe: bool = False) -> Iterator[World]:
         if not world.deployed:
             raise UnknownError("market", home, hint="finish it with `visdm demo --out`")
         yield world
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Progress]:
+    """Yield what shows how far long work is: on a terminal only, and gone when it is done."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with bars.Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as shown:
+        bar = shown.add_task(what, total=None)
+        yield lambda done, total: shown.update(bar, completed=done, total=total or None)
 
 
 def round_named(chain: Chain, text: str) -> str:

@@ -188,14 +188,14 @@ class Story:
         with self._step("register", "The suppliers encrypt, upload and register") as progress:
             for place, name in enumerate(names):
                 part = self.parts[name]
-                asset = self.world.supplier(name).offer(
+                offered = self.world.supplier(name).offer(
                     self._folder_of(name),
                     name=f"{name}'s images",
                     provider=self.provider_index,
                     reserve=part.least if part.how == "reserve" else NO_RESERVE,
                 )
                 progress(place + 1, len(names))
-                self.teller.say(f"{name} registered asset {asset}")
+                self.teller.say(f"{name} registered asset {offered.asset}")
 
     def register_model(self) -> None:
         """Package, encrypt, upload and register the consumer's model."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -47,6 +48,23 @@ class Upload(Writer, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Poured:
+    """What went into a sink: the SHA-256 of the bytes, in hex, and their number."""
+
+    digest: str
+    size: int
+
+
+class Sealing(Writer, Protocol):
+    """Takes plaintext and passes ciphertext on."""
+
+    @property
+    def key(self) -> str:
+        """The key that opens it, a secret."""
+        ...
+
+
 class Clock(Protocol):
     """A clock for measuring, never for deadlines: those are on the chain's clock."""
 
@@ -68,6 +86,14 @@ class Scratch(Protocol):
 
     def read(self, path: Path, limit: int) -> bytes:
         """Return the first `limit` bytes of a file in such a folder, or all it has."""
+        ...
+
+    def writing(self, path: Path) -> AbstractContextManager[Writer]:
+        """Yield what writes a new file in such a folder."""
+        ...
+
+    def pour(self, path: Path, sink: Writer) -> Poured:
+        """Write a file of such a folder into `sink`."""
         ...
 
     def keep(self, source: Path, target: Path) -> None:
@@ -125,12 +151,18 @@ class Vault(Protocol):
         """This account's public encryption key, fit to be published."""
         ...
 
-    def encrypt(self, source: Path, target: Path) -> str:
-        """Encrypt to a fresh key and return that key, a secret."""
+    def encrypting(self, sink: Writer) -> AbstractContextManager[Sealing]:
+        """Yield what encrypts to a fresh key, into `sink` as it comes.
+
+        The ciphertext is complete when the block ends well. What `sink` raises comes out.
+        """
         ...
 
-    def decrypt(self, source: Path, target: Path, key: str) -> None:
-        """Undo `encrypt`. Raises `VaultError`; nothing is then left at `target`."""
+    def decrypt(self, source: Reader, target: Path, key: str) -> str:
+        """Undo `encrypting`; return the SHA-256 of the plaintext, in hex.
+
+        Raises `VaultError`, and what `source` raises; nothing is then left at `target`.
+        """
         ...
 
     def seal(self, document: bytes, recipient: str) -> bytes:
@@ -146,12 +178,20 @@ class Packages(Protocol):
     """Builds packages from the owner's files and looks into opened ones."""
 
     def build_data(
-        self, folder: Path, target: Path, *, name: str, progress: Progress = silent
+        self,
+        source: Path,
+        sink: Writer,
+        *,
+        name: str,
+        keep_exif: bool = False,
+        progress: Progress = silent,
     ) -> DataSummary:
-        """Pack a class-per-folder tree of images into one Parquet file, images byte for byte.
+        """Pack labelled images into one Parquet file, written to `sink` as it comes.
 
+        `source` is a class-per-folder tree, a CSV of paths and labels, or a Parquet file.
+        Images are kept byte for byte but for personal metadata, which `keep_exif` keeps too.
         The same input gives the same bytes. Raises `FolderError` or `ImageError` naming
-        every file at fault.
+        every file at fault; what was written is then worth nothing.
         """
         ...
 
@@ -168,8 +208,4 @@ class Packages(Protocol):
 
     def inspect_model(self, package: Path) -> ModelSummary:
         """Read and check a model package. Raises `ModelError`."""
-        ...
-
-    def digest(self, package: Path) -> str:
-        """Return the SHA-256 of a file, in hex."""
         ...

@@ -2,25 +2,38 @@
 
 Both owners and providers send and open parcels, so this stands beside the roles. A payload has
 a key of its own; each recipient gets that key in a grant. The package's CID never changes when
-recipients do.
+recipients do. Bytes pass once: what is built is encrypted and stored as it comes, and what is
+fetched is decrypted as it comes.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from visdm.domain.assets import State
 from visdm.domain.grants import Grant, bundle, unbundle
 from visdm.errors import BlobError, UnknownError, VaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from visdm.domain.assets import Asset
-    from visdm.ports import BlobStore, Chain, Vault
+    from visdm.ports import BlobStore, Chain, Vault, Writer
+
+
+class Content(Protocol):
+    """What was poured into a parcel: `digest` is the SHA-256 of its bytes, in hex."""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its bytes, in hex."""
+        ...
+
+
+Filled = TypeVar("Filled", bound=Content)
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,15 @@ class Parcel:
 
     package: str
     grants: str
+
+
+@dataclass(frozen=True, repr=False)
+class Payload:
+    """A package that was stored and not granted yet; `key` opens it, a secret."""
+
+    package: str
+    digest: str
+    key: str
 
 
 class Sender(Protocol):
@@ -50,18 +72,42 @@ class Sender(Protocol):
         ...
 
 
-def send(ports: Sender, plain: Path, digest: str, recipients: Sequence[str]) -> Parcel:
-    """Encrypt `plain` beside itself, store it, and grant it to `recipients` (public keys)."""
-    cipher = plain.with_name(plain.name + ".age")
-    key = ports.vault.encrypt(plain, cipher)
-    package, giver = ports.store.put(cipher), ports.chain.account
+def pack(ports: Sender, fill: Callable[[Writer], Filled]) -> tuple[Payload, Filled]:
+    """Encrypt and store what `fill` writes, as it comes; return what it returned too.
+
+    Raises what `fill` raises; nothing is kept then.
+    """
+    with ports.store.adding() as upload, ports.vault.encrypting(upload) as sealing:
+        content = fill(sealing)
+    return Payload(upload.cid, content.digest, sealing.key), content
+
+
+def grant(ports: Sender, payload: Payload, recipients: Iterable[str]) -> Parcel:
+    """Grant a payload to `recipients` (public keys), in a bundle of its own."""
+    giver = ports.chain.account
     sealed = {
         recipient: ports.vault.seal(
-            Grant(package, recipient, giver, digest, key).to_bytes(), recipient
+            Grant(payload.package, recipient, giver, payload.digest, payload.key).to_bytes(),
+            recipient,
         )
         for recipient in recipients
     }
-    return Parcel(package, ports.store.write(bundle(sealed)))
+    return Parcel(payload.package, ports.store.write(bundle(sealed)))
+
+
+def grant_anew(ports: Sender, parcel: Parcel, recipients: Iterable[str]) -> Parcel:
+    """Grant a parcel of this account's to `recipients` and to nobody else; its package stays.
+
+    Raises `VaultError` where this account has no grant of it.
+    """
+    mine = grant_of(ports.store, ports.vault, parcel)
+    return grant(ports, Payload(mine.package, mine.digest, mine.key), recipients)
+
+
+def forget(ports: Sender, parcel: Parcel) -> None:
+    """Keep a parcel no longer: first the grants, without which its package is noise."""
+    ports.store.drop(parcel.grants)
+    ports.store.drop(parcel.package)
 
 
 def grant_of(store: BlobStore, vault: Vault, parcel: Parcel) -> Grant:
@@ -77,12 +123,16 @@ def grant_of(store: BlobStore, vault: Vault, parcel: Parcel) -> Grant:
 
 
 def receive(store: BlobStore, vault: Vault, parcel: Parcel, target: Path) -> Grant:
-    """Fetch and decrypt a parcel to `target`; its digest is for the caller to check."""
-    grant = grant_of(store, vault, parcel)
-    cipher = target.with_name(target.name + ".age")
-    store.get(parcel.package, cipher)
-    vault.decrypt(cipher, target, grant.key)
-    return grant
+    """Fetch and decrypt a parcel to `target`, in a private folder.
+
+    Raises `BlobError` and `VaultError`, also where it is not what its grant says.
+    """
+    found = grant_of(store, vault, parcel)
+    if vault.decrypt(store.open(parcel.package), target, found.key) != found.digest:
+        raise VaultError(
+            f"{parcel.package} is not what its grant says", hint="its sender must send it again"
+        )
+    return found
 
 
 def parcel_of(asset: Asset) -> Parcel:
@@ -111,8 +161,13 @@ def recipient_of(chain: Chain, provider: int) -> str:
     """Return the encryption key of an announced provider. Raises `UnknownError`."""
     for known in chain.providers():
         if known.index == provider:
-            recipient = chain.recipient(known.account)
-            if recipient:
-                return recipient
-            raise UnknownError("key of provider", provider, hint="it must publish one first")
+            return key_of(chain, known.account, f"provider {provider}")
     raise UnknownError("provider", provider, hint="ask it for the index it was announced under")
+
+
+def key_of(chain: Chain, account: str, name: str) -> str:
+    """Return the encryption key that `account` published. Raises `UnknownError`."""
+    recipient = chain.recipient(account)
+    if not recipient:
+        raise UnknownError("key of", name, hint="it must publish one first")
+    return recipient

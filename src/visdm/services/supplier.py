@@ -12,12 +12,21 @@ from visdm.ports import silent
 from visdm.services import parcels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from visdm.domain.assets import Asset
+    from visdm.domain.packages import DataSummary
     from visdm.domain.rounds import Ballot, Terms
-    from visdm.ports import BlobStore, Chain, Packages, Progress, Scratch, Vault
+    from visdm.ports import BlobStore, Chain, Packages, Progress, Vault, Writer
+
+
+@dataclass(frozen=True)
+class Offered:
+    """An asset on the market, and what was packed for it."""
+
+    asset: int
+    summary: DataSummary
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,6 @@ class Supplier:
     store: BlobStore
     vault: Vault
     packages: Packages
-    scratch: Scratch
 
     def join(self) -> None:
         """Publish this account's encryption key, unless it is published."""
@@ -37,33 +45,56 @@ class Supplier:
 
     def offer(
         self,
-        folder: Path,
+        source: Path,
         *,
         name: str,
         provider: int,
         reserve: int = NO_RESERVE,
+        keep_exif: bool = False,
         progress: Progress = silent,
-    ) -> int:
-        """Package, encrypt, upload and register a folder of labelled images.
+    ) -> Offered:
+        """Package, encrypt, upload and register labelled images, in one pass over them.
 
-        Returns the asset's id; the id it already has, with its reserve set anew, when this
-        account offers the very same package to the same provider already. Raises
-        `UnknownError`, `FolderError`, `ImageError`: nothing is registered then.
+        The package is never in clear on a disk. The answer names the asset that is there
+        already, with its reserve set anew, when this account offers the very same package to
+        the same provider. Raises `UnknownError`, `FolderError`, `ImageError`: nothing is
+        registered or stored then.
         """
         recipient = parcels.recipient_of(self.chain, provider)
-        with self.scratch.folder() as private:
-            plain = private / "package.parquet"
-            summary = self.packages.build_data(folder, plain, name=name, progress=progress)
-            mine = self.assets(kind=Kind.DATA)
-            known = parcels.already_sent(self, mine, summary.digest, provider)
-            if known is not None:
-                self.set_reserve(known.asset, reserve)
-                return known.asset
-            keys = (self.vault.recipient, recipient)
-            parcel = parcels.send(self, plain, summary.digest, keys)
-        return self.chain.register(
+
+        def build(sink: Writer) -> DataSummary:
+            return self.packages.build_data(
+                source, sink, name=name, keep_exif=keep_exif, progress=progress
+            )
+
+        payload, summary = parcels.pack(self, build)
+        known = parcels.already_sent(self, self.assets(), summary.digest, provider)
+        if known is not None:
+            self.store.drop(payload.package)
+            self.set_reserve(known.asset, reserve)
+            return Offered(known.asset, summary)
+        parcel = parcels.grant(self, payload, (self.vault.recipient, recipient))
+        number = self.chain.register(
             Kind.DATA, provider, summary.samples, reserve, parcel.package, parcel.grants
         )
+        return Offered(number, summary)
+
+    def grant(self, asset: int, accounts: Sequence[str] = ()) -> list[str]:
+        """Grant an asset anew: to this account, to its provider and to `accounts`, nobody else.
+
+        Each gets the key that it publishes now, so this replaces a key that was changed, lets
+        another provider in, and leaves one out. The package is not touched: who was left out
+        may have kept what it opened. Returns who was granted it; raises `UnknownError` for an
+        account without a key, `VaultError` where this account cannot open the asset.
+        """
+        mine = self._mine(asset)
+        announced = {known.index: known.account for known in self.chain.providers()}
+        others = (announced[mine.provider], *accounts)
+        keys = [parcels.key_of(self.chain, account, account) for account in others]
+        parcel = parcels.grant_anew(self, parcels.parcel_of(mine), (self.vault.recipient, *keys))
+        self.chain.grant(asset, parcel.grants)
+        self.store.drop(mine.grants)
+        return [self.chain.account, *others]
 
     def assets(self, *, kind: Kind = Kind.DATA) -> list[Asset]:
         """Return this account's assets."""
@@ -151,9 +182,15 @@ class Supplier:
         ]
 
     def retire(self, asset: int) -> None:
-        """Take an asset off the market for good."""
-        if self._mine(asset).state is not State.RETIRED:
+        """Take an asset off the market for good, and destroy its grants and its package.
+
+        Without a grant nobody opens the package any more, wherever a copy of it may lie. What
+        others copied of the grants before is out of reach.
+        """
+        mine = self._mine(asset)
+        if mine.state is not State.RETIRED:
             self.chain.retire(asset)
+        parcels.forget(self, parcels.parcel_of(mine))
 
     def withdraw(self) -> int:
         """Take out what was earned; 0 when there is nothing."""

@@ -32,7 +32,7 @@ def describe_all(world: World) -> list[Asset]:
 
 
 def offered(supplier: Supplier, folder: Path) -> Asset:
-    number = supplier.offer(folder, name="mine", provider=1)
+    number = supplier.offer(folder, name="mine", provider=1).asset
     return supplier.chain.assets()[number - 1]
 
 
@@ -49,8 +49,8 @@ def test_an_offered_folder_is_described_with_its_own_name_and_counts(
 
 def test_offering_the_same_folder_twice_registers_it_once(world: World, parts: Parts) -> None:
     supplier = world.supplier("supplier-1")
-    first = supplier.offer(parts["a"], name="mine", provider=1)
-    assert supplier.offer(parts["a"], name="mine", provider=1) == first
+    first = supplier.offer(parts["a"], name="mine", provider=1).asset
+    assert supplier.offer(parts["a"], name="mine", provider=1).asset == first
     assert len(supplier.chain.assets()) == 1
 
 
@@ -58,12 +58,12 @@ def test_offering_again_sets_the_reserve_and_after_retiring_registers_anew(
     world: World, parts: Parts
 ) -> None:
     supplier = world.supplier("supplier-1")
-    first = supplier.offer(parts["a"], name="mine", provider=1)
-    assert supplier.offer(parts["a"], name="mine", provider=1, reserve=7) == first
+    first = supplier.offer(parts["a"], name="mine", provider=1).asset
+    assert supplier.offer(parts["a"], name="mine", provider=1, reserve=7).asset == first
     assert supplier.chain.assets()[0].reserve == 7
     describe_all(world)
     supplier.retire(first)
-    second = supplier.offer(parts["a"], name="mine", provider=1)
+    second = supplier.offer(parts["a"], name="mine", provider=1).asset
     assert second != first
     assert describe_all(world)[1].state is State.DESCRIBED
 
@@ -76,7 +76,7 @@ def test_a_junk_asset_that_somebody_hands_over_does_not_keep_its_owner_from_offe
     world.chain("supplier-2")._send(
         "catalog", "transferFrom", rogue.chain.account, victim.chain.account, junk
     )
-    assert victim.offer(parts["a"], name="mine", provider=1) == junk + 1
+    assert victim.offer(parts["a"], name="mine", provider=1).asset == junk + 1
 
 
 def test_one_asset_that_cannot_be_fetched_keeps_no_other_waiting(
@@ -84,7 +84,7 @@ def test_one_asset_that_cannot_be_fetched_keeps_no_other_waiting(
 ) -> None:
     rogue = world.supplier("supplier-2")
     junk = rogue.chain.register(Kind.DATA, 1, 5, 0, "nothing", "nowhere")
-    good = world.supplier("supplier-1").offer(parts["a"], name="mine", provider=1)
+    good = world.supplier("supplier-1").offer(parts["a"], name="mine", provider=1).asset
     faults = world.provider("provider-1", Limits()).describe_waiting()
     assert list(faults) == [junk]
     assert world.chain("operator").assets()[good - 1].state is State.DESCRIBED

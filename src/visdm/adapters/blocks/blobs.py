@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from abc import ABC, abstractmethod
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from visdm.adapters.blocks import car
@@ -16,11 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
+    from typing import BinaryIO
 
     from visdm import ports
     from visdm.adapters.blocks.cid import Cid
     from visdm.adapters.blocks.unixfs import Keep
     from visdm.ports import Bytes, Writer
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a collection took away: blocks, and their bytes together."""
+
+    blocks: int = 0
+    size: int = 0
 
 
 class Blobs(ABC):
@@ -54,6 +64,15 @@ class Blobs(ABC):
         Raises `BlobError` for what is no CID, `OutputError` when the store cannot be changed.
         """
 
+    def collect(self, *, everything: bool = False) -> Removed:
+        """Remove every block that no pinned blob needs; return what went.
+
+        Where nothing at all is pinned that is every block, and has to be asked for by
+        `everything`. Raises `BlobError` when a pinned blob is not whole, `OutputError`.
+        """
+        del everything
+        raise OutputError("store", "collects what is not pinned by itself", hint="name a folder")
+
     def undisturbed(self) -> AbstractContextManager[None]:
         """Hold off whatever removes blocks that are not pinned yet."""
         return nullcontext()
@@ -81,9 +100,7 @@ class Blobs(ABC):
                 while piece := file.read(self.profile.chunk):
                     upload.write(piece)
         except OSError as error:
-            raise InputError(
-                f"{source}: cannot be read: {why(error)}", hint="name a readable file"
-            ) from error
+            raise _unreadable(source, error) from error
         return upload.cid
 
     def open(self, cid: str) -> Reader:
@@ -97,15 +114,9 @@ class Blobs(ABC):
         cannot be written; `target` is then as it was.
         """
         blob = Blob(cid, self.fetch)
-        try:
-            _make_sure_it_fits(target, blob.size)
-            with whole_file(target, beside=target.parent) as file:
-                for chunk in blob:
-                    file.write(chunk)
-        except OSError as error:
-            raise OutputError(
-                target, why(error), hint="name a file in a folder that can be written"
-            ) from error
+        with _written(target, blob.size) as file:
+            for chunk in blob:
+                file.write(chunk)
 
     def write(self, content: bytes) -> str:
         """Store a small document; return its CID. Raises `OutputError`."""
@@ -124,6 +135,20 @@ class Blobs(ABC):
         """Write a blob with all its blocks as a CARv1. Raises `BlobError`."""
         blob = self.blob(cid)
         car.write(blob.cid, blob.blocks(), sink)
+
+    def save(self, cid: str, target: Path) -> None:
+        """Write a blob as a CARv1 file. Raises as `get`."""
+        blob = self.blob(cid)
+        with _written(target, blob.size) as file:
+            car.write(blob.cid, blob.blocks(), file)
+
+    def load(self, archive: Path) -> list[str]:
+        """Store and pin the blobs of a CARv1 file; return their CIDs. Raises as `take_in`."""
+        try:
+            with archive.open("rb") as file:
+                return self.take_in(file)
+        except OSError as error:
+            raise _unreadable(archive, error) from error
 
     def take_in(self, source: ports.Reader) -> list[str]:
         """Store and pin the blobs of a CARv1; return their CIDs.
@@ -195,6 +220,23 @@ class Reader:
             self._rest = memoryview(next(self._chunks, b""))
         piece, self._rest = self._rest[:size], self._rest[size:]
         return bytes(piece)
+
+
+@contextmanager
+def _written(target: Path, size: int) -> Iterator[BinaryIO]:
+    """Yield a file of about `size` bytes that becomes `target` when it is whole."""
+    try:
+        _make_sure_it_fits(target, size)
+        with whole_file(target, beside=target.parent) as file:
+            yield file
+    except OSError as error:
+        raise OutputError(
+            target, why(error), hint="name a file in a folder that can be written"
+        ) from error
+
+
+def _unreadable(source: Path, error: OSError) -> InputError:
+    return InputError(f"{source}: cannot be read: {why(error)}", hint="name a readable file")
 
 
 def _make_sure_it_fits(target: Path, size: int) -> None:

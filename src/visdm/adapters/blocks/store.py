@@ -12,10 +12,9 @@ import fcntl
 import os
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from visdm.adapters.blocks.blobs import Blobs
+from visdm.adapters.blocks.blobs import Blobs, Removed
 from visdm.adapters.blocks.cid import Cid
 from visdm.adapters.blocks.unixfs import MAX_LEAF
 from visdm.adapters.blocks.whole import PREFIX, SUFFIX, sync_folder, whole_file, why
@@ -32,14 +31,6 @@ ABANDONED = 3600.0
 """Seconds after which a partial block is taken for left behind: writing one takes less than one."""
 
 _HINT = "check the store's disk: space, permissions, health"
-
-
-@dataclass(frozen=True)
-class Removed:
-    """What a collection took away: blocks, and their bytes together."""
-
-    blocks: int = 0
-    size: int = 0
 
 
 class BlockFolder(Blobs):
@@ -80,13 +71,18 @@ class BlockFolder(Blobs):
             with suppress(BlobError):  # of one that is not whole `collect` takes the rest
                 self._remove(set(self.blob(cid).names()) - self._needed())
 
-    def collect(self) -> Removed:
+    def collect(self, *, everything: bool = False) -> Removed:
         """Remove every block that no pinned blob needs.
 
-        Raises `BlobError` when a pinned blob is not whole: what it needs cannot be told then.
+        Raises `BlobError` when a pinned blob is not whole: what it needs cannot be told then;
+        and where nothing is pinned, as in a store from before there were pins.
         """
         with self._alone():
             needed = self._needed()
+            if not needed and not everything and any(self.stored()):
+                raise BlobError(
+                    str(self.root), "nothing is pinned here", hint="--all removes every block"
+                )
             return self._remove(cid for cid in self.stored() if cid not in needed)
 
     def stored(self) -> Iterator[Cid]:

@@ -1,0 +1,167 @@
+"""`visdm asset`: labelled images on the market."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from visdm.cli.frame import (
+    address_named,
+    as_option,
+    home_option,
+    json_option,
+    market,
+    price,
+    print_fields,
+    print_rows,
+    progress,
+)
+from visdm.demo import place
+from visdm.domain.assets import NO_RESERVE
+from visdm.domain.documents import parse
+from visdm.errors import BlobError, UnknownError
+
+if TYPE_CHECKING:
+
+    from visdm.ports import BlobStore
+
+
+@click.group()
+def asset() -> None:
+    """Bring labelled images to the market, and look at what is there."""
+
+
+@asset.command("register")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--name", metavar="TEXT", help="What it is called.  [default: the source's name]")
+@click.option("--provider", type=int, default=1, show_default=True, help="Who may open it.")
+@click.option("--reserve", metavar="PRICE", help="The least a sample, when you do not answer.")
+@click.option("--keep-exif", is_flag=True, help="Keep places, times, names and devices in images.")
+@as_option
+@home_option
+@json_option
+def asset_register(  # one parameter per option
+    source: Path,
+    name: str | None,
+    provider: int,
+    reserve: str | None,
+    actor: str,
+    home: Path,
+    *,
+    keep_exif: bool,
+    as_json: bool,
+) -> None:
+    """Package, encrypt, upload and register labelled images.
+
+    SOURCE is a folder with a folder per class, a CSV file with the columns path and label, or a
+    Parquet file as Hugging Face `datasets` writes it. Where a photograph was taken, and what else
+    its EXIF says of its owner, is left out unless --keep-exif says otherwise.
+    """
+    least = NO_RESERVE if reserve is None else price(reserve)
+    with market(home) as world, progress("packaging, encrypting, uploading") as shown:
+        supplier = world.supplier(actor)
+        supplier.join()
+        offered = supplier.offer(
+            source,
+            name=name or source.resolve().stem,
+            provider=provider,
+            reserve=least,
+            keep_exif=keep_exif,
+            progress=shown,
+        )
+        package = world.chain(actor).assets()[offered.asset - 1].package
+    summary = offered.summary
+    fields = {
+        "asset": offered.asset,
+        "samples": summary.samples,
+        "classes": list(summary.classes),
+        "bytes": summary.size,
+        "package": package,
+        "personal metadata": "kept" if keep_exif else f"removed from {summary.stripped} images",
+    }
+    print_fields(fields, as_json=as_json)
+
+
+@asset.command("grant")
+@click.argument("number", type=int)
+@click.option("--to", multiple=True, metavar="ACCOUNT", help="Another who may open it; repeatable.")
+@as_option
+@home_option
+@json_option
+def asset_grant(number: int, to: tuple[str, ...], actor: str, home: Path, *, as_json: bool) -> None:
+    """Grant an asset anew: to you, its provider and --to, and to nobody else.
+
+    Do it when one of them changed its key, to let another provider in, or to leave one out. The
+    package is not uploaded again. Who is left out may have kept what it opened before.
+    """
+    with market(home) as world:
+        accounts = [address_named(world, each) for each in to]
+        granted = world.supplier(actor).grant(number, accounts)
+        fields = {"asset": number, "granted to": [world.name(each) for each in granted]}
+    print_fields(fields, as_json=as_json)
+
+
+@asset.command("retire")
+@click.argument("number", type=int)
+@as_option
+@home_option
+def asset_retire(number: int, actor: str, home: Path) -> None:
+    """Take an asset off the market for good, and destroy the grants that open its package."""
+    with market(home) as world:
+        world.supplier(actor).retire(number)
+    click.echo(f"asset {number} is off the market; its grants and its package are destroyed")
+
+
+@asset.command("list")
+@home_option
+@json_option
+def asset_list(home: Path, *, as_json: bool) -> None:
+    """List all assets."""
+    with market(home) as world:
+        rows = [
+            {
+                "asset": found.asset,
+                "kind": found.kind.name.lower(),
+                "owner": world.name(found.owner),
+                "samples": found.samples,
+                "state": found.state.name.lower(),
+                "earned": world.chain(place.OPERATOR).credit(found.asset).earned,
+            }
+            for found in world.chain(place.OPERATOR).assets()
+        ]
+    print_rows(rows, as_json=as_json, amounts=("earned",))
+
+
+@asset.command("show")
+@click.argument("number", type=int)
+@home_option
+@json_option
+def asset_show(number: int, home: Path, *, as_json: bool) -> None:
+    """Show one asset: its registration, its public metadata, what it earned."""
+    with market(home) as world:
+        chain = world.chain(place.OPERATOR)
+        found = next((a for a in chain.assets() if a.asset == number), None)
+        if found is None:
+            raise UnknownError("asset", number, hint="see `visdm asset list`")
+        credit = chain.credit(number)
+        fields = {
+            **vars(found),
+            "kind": found.kind.name.lower(),
+            "state": found.state.name.lower(),
+            "owner": world.name(found.owner),
+            "reserve": None if found.reserve == NO_RESERVE else found.reserve,
+            "earned": credit.earned,
+            "jobs": credit.jobs,
+        }
+        if found.metadata:
+            fields["description"] = _public(world.store, found.metadata)
+    print_fields(fields, as_json=as_json)
+
+
+def _public(store: BlobStore, cid: str) -> Any:  # noqa: ANN401  # JSON of any shape
+    try:
+        return parse(store.read(cid))
+    except ValueError:
+        raise BlobError(cid, "not a JSON document") from None
