@@ -144,7 +144,7 @@ class World:
         self.node.travel(to)
 
     def _vault(self, name: str) -> AgeVault:
-        return AgeVault.create(self.private(name) / "age.txt")
+        return vault_in(self.private(name))
 
     def _scratch(self, name: str) -> MachineScratch:
         return MachineScratch(self.private(name) / "scratch")
@@ -161,6 +161,11 @@ def store_of(world: Path) -> Blobs:
     if not folder.is_dir():
         raise UnknownError("store", folder, hint="name one with --store, or a market with --home")
     return BlockFolder(folder)
+
+
+def vault_in(folder: Path) -> AgeVault:
+    """Return a vault whose identity lies in `folder`, made where there is none."""
+    return AgeVault.create(folder / "age.txt")
 
 
 def packages() -> Packages:

@@ -24,7 +24,6 @@ from visdm.domain.documents import parse
 from visdm.errors import BlobError, UnknownError
 
 if TYPE_CHECKING:
-
     from visdm.ports import BlobStore
 
 
