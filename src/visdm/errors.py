@@ -14,6 +14,7 @@
     └── WorldError                    exit code 3: the world is at fault
         ├── BlobError                 a blob is missing, or is not what its CID says
         ├── VaultError                something could not be decrypted by this account
+        │   └── NotGrantedError       it was granted to others, not to this account's key
         ├── ChainError                the chain cannot be reached or read
         ├── SandboxError              no sandbox can be had here
         └── JobError                  a computation ended without a result
@@ -38,6 +39,7 @@ __all__ = [
     "InputError",
     "JobError",
     "ModelError",
+    "NotGrantedError",
     "OutputError",
     "RefusedError",
     "SandboxError",
@@ -153,6 +155,15 @@ class BlobError(WorldError):
 
 class VaultError(WorldError):
     """Something could not be decrypted by this account."""
+
+
+class NotGrantedError(VaultError):
+    """A package was granted to others, and not to the key that this account has now."""
+
+    def __init__(self, package: str) -> None:
+        hint = "ask its owner to grant it to your published key: visdm asset grant"
+        super().__init__(f"{package} was not granted to this account", hint=hint)
+        self.package = package
 
 
 class ChainError(WorldError):

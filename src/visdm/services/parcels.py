@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from visdm.domain.assets import State
 from visdm.domain.grants import Grant, bundle, unbundle
-from visdm.errors import BlobError, UnknownError, VaultError
+from visdm.errors import BlobError, NotGrantedError, UnknownError, VaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -111,14 +111,14 @@ def forget(ports: Sender, parcel: Parcel) -> None:
 
 
 def grant_of(store: BlobStore, vault: Vault, parcel: Parcel) -> Grant:
-    """Open this account's own grant. Raises `VaultError` when it has none that fits."""
+    """Open this account's own grant.
+
+    Raises `NotGrantedError` when it has none, `VaultError` when that does not fit.
+    """
     sealed = unbundle(store.read(parcel.grants), package=parcel.package)
     mine = sealed.get(vault.recipient)
     if mine is None:
-        raise VaultError(
-            f"{parcel.package} was not granted to this account",
-            hint="ask its owner to grant it to your published key",
-        )
+        raise NotGrantedError(parcel.package)
     return Grant.from_bytes(vault.unseal(mine), package=parcel.package, recipient=vault.recipient)
 
 

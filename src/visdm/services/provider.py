@@ -18,7 +18,7 @@ from visdm.domain.release import check_release, header_end
 from visdm.domain.reports import Report, values_of
 from visdm.domain.rounds import Task
 from visdm.domain.values import MAX_EXACT, METHODS, SHAPLEY
-from visdm.errors import InputError, JobError, UnknownError, VaultError, WorldError
+from visdm.errors import InputError, JobError, NotGrantedError, UnknownError, VaultError, WorldError
 from visdm.ports import Computation, Limits, silent
 from visdm.services import parcels
 from visdm.services.fees import fee_of
@@ -70,10 +70,15 @@ class ComputeProvider:
         ]
 
     def describe(self, asset: Asset, progress: Progress = silent) -> Metadata | None:
-        """Open an asset and publish what is in it, or publish why it is refused (then None)."""
+        """Open an asset and publish what is in it, or publish why it is refused (then None).
+
+        Raises `NotGrantedError` where its owner has still to grant it to this account's key.
+        """
         try:
             with self.scratch.folder() as private:
                 metadata = self._examine(asset, private, progress)
+        except NotGrantedError:
+            raise
         except (InputError, VaultError) as error:
             self.chain.refuse(asset.asset, error.message)
             return None

@@ -1,0 +1,204 @@
+"""Who may open an asset: keys that change, providers that join and leave, and the end of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from visdm.domain.assets import State
+from visdm.errors import BlobError, NotGrantedError, RefusedError, UnknownError, VaultError
+from visdm.ports import Limits
+from visdm.services import parcels
+from visdm.services.parcels import Parcel, parcel_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from visdm.domain.assets import Asset
+    from visdm.services.supplier import Supplier
+    from visdm.wiring import World
+
+Parts = dict[str, "Path"]
+PROVIDER = "provider-1"
+
+
+@pytest.fixture
+def supplier(world: World) -> Supplier:
+    return world.supplier("supplier-1")
+
+
+@pytest.fixture
+def asset(supplier: Supplier, parts: Parts) -> int:
+    return supplier.offer(parts["a"], name="mine", provider=1).asset
+
+
+def now(supplier: Supplier, asset: int) -> Asset:
+    return supplier.chain.assets()[asset - 1]
+
+
+def opened(world: World, name: str, parcel: Parcel) -> str:
+    """Open a parcel as an account; return its digest."""
+    role = world.supplier(name)
+    target = world.folder / f"opened by {name}"
+    try:
+        return parcels.receive(world.store, role.vault, parcel, target).digest
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def change_key(world: World, name: str) -> None:
+    """Let an account lose its identity; it publishes a new one."""
+    (world.private(name) / "age.txt").unlink()
+    world.supplier(name).join()
+
+
+def test_a_provider_that_changed_its_key_opens_the_asset_again_and_the_package_stays(
+    world: World, supplier: Supplier, asset: int
+) -> None:
+    before = now(supplier, asset)
+    change_key(world, PROVIDER)
+    with pytest.raises(NotGrantedError, match="was not granted to this account"):
+        opened(world, PROVIDER, parcel_of(before))
+    supplier.grant(asset)
+    after = now(supplier, asset)
+    assert after.package == before.package
+    assert after.grants != before.grants
+    assert opened(world, PROVIDER, parcel_of(after)) == opened(
+        world, "supplier-1", parcel_of(after)
+    )
+    provider = world.provider(PROVIDER, Limits())
+    assert provider.describe_waiting() == {}
+    assert now(supplier, asset).state is State.DESCRIBED
+
+
+def test_an_asset_that_a_provider_was_not_granted_waits_and_is_not_refused(
+    world: World, supplier: Supplier, asset: int
+) -> None:
+    change_key(world, PROVIDER)
+    provider = world.provider(PROVIDER, Limits())
+    assert isinstance(provider.describe_waiting()[asset], NotGrantedError)
+    assert now(supplier, asset).state is State.REGISTERED
+    supplier.grant(asset)
+    assert provider.describe_waiting() == {}
+
+
+def test_an_owner_that_changed_its_own_key_cannot_grant_and_says_why(
+    world: World, supplier: Supplier, asset: int
+) -> None:
+    change_key(world, "supplier-1")
+    with pytest.raises(VaultError, match="was not granted to this account"):
+        world.supplier("supplier-1").grant(asset)
+    assert opened(world, PROVIDER, parcel_of(now(supplier, asset)))
+
+
+def test_another_is_let_in_and_left_out_again(world: World, supplier: Supplier, asset: int) -> None:
+    rival = world.address("supplier-2")
+    assert supplier.grant(asset, [rival]) == [
+        supplier.chain.account,
+        world.address(PROVIDER),
+        rival,
+    ]
+    let_in = parcel_of(now(supplier, asset))
+    assert opened(world, "supplier-2", let_in) == opened(world, PROVIDER, let_in)
+    supplier.grant(asset)
+    left_out = parcel_of(now(supplier, asset))
+    assert left_out.package == let_in.package
+    with pytest.raises(NotGrantedError):
+        opened(world, "supplier-2", left_out)
+    assert opened(world, PROVIDER, left_out)
+    with pytest.raises(BlobError, match="is missing"):
+        opened(world, "supplier-2", let_in)
+
+
+def test_granting_to_an_account_without_a_key_changes_nothing(
+    world: World, supplier: Supplier, asset: int
+) -> None:
+    before = now(supplier, asset)
+    nobody = world.address("operator")
+    with pytest.raises(UnknownError, match=f"key of: {nobody}"):
+        supplier.grant(asset, [nobody])
+    assert now(supplier, asset) == before
+    assert opened(world, PROVIDER, parcel_of(before))
+
+
+def test_only_the_owner_grants(world: World, asset: int) -> None:
+    with pytest.raises(UnknownError, match=f"asset: {asset}"):
+        world.supplier("supplier-2").grant(asset)
+    with pytest.raises(RefusedError, match="NotOwner"):
+        world.chain(PROVIDER).grant(asset, "anything")
+
+
+def test_a_grant_moved_to_another_asset_opens_nothing(
+    world: World, supplier: Supplier, asset: int, parts: Parts
+) -> None:
+    other = supplier.offer(parts["b"], name="other", provider=1).asset
+    moved = Parcel(now(supplier, other).package, now(supplier, asset).grants)
+    with pytest.raises(VaultError, match="was made for another package"):
+        opened(world, PROVIDER, moved)
+
+
+def test_a_buyer_grants_anew_what_the_seller_granted_it(
+    world: World, supplier: Supplier, asset: int
+) -> None:
+    buyer = world.supplier("supplier-2")
+    supplier.grant(asset, [buyer.chain.account])
+    world.chain("supplier-1")._send(
+        "catalog", "transferFrom", supplier.chain.account, buyer.chain.account, asset
+    )
+    buyer.grant(asset)
+    bought = now(buyer, asset)
+    assert opened(world, PROVIDER, parcel_of(bought))
+    with pytest.raises(NotGrantedError):
+        opened(world, "supplier-1", parcel_of(bought))
+    assert world.provider(PROVIDER, Limits()).describe_waiting() == {}
+    assert now(buyer, asset).state is State.DESCRIBED
+
+
+def test_a_retired_asset_is_opened_by_nobody_any_more(
+    world: World, supplier: Supplier, asset: int
+) -> None:
+    parcel = parcel_of(now(supplier, asset))
+    supplier.retire(asset)
+    for name in ("supplier-1", PROVIDER):
+        with pytest.raises(BlobError, match="is missing"):
+            opened(world, name, parcel)
+    for cid in (parcel.package, parcel.grants):
+        with pytest.raises(BlobError, match="is missing"):
+            world.store.read(cid)
+    supplier.retire(asset)
+    assert now(supplier, asset).state is State.RETIRED
+
+
+def test_a_retiring_that_was_cut_off_after_its_transaction_is_finished_by_the_next(
+    world: World, supplier: Supplier, asset: int
+) -> None:
+    parcel = parcel_of(now(supplier, asset))
+    supplier.chain.retire(asset)
+    supplier.retire(asset)
+    with pytest.raises(BlobError, match="is missing"):
+        opened(world, PROVIDER, parcel)
+
+
+def test_offering_what_is_offered_already_leaves_nothing_more_in_the_store(
+    world: World, supplier: Supplier, asset: int, parts: Parts
+) -> None:
+    before = stored(world)
+    assert supplier.offer(parts["a"], name="mine", provider=1).asset == asset
+    assert stored(world) == before
+
+
+def test_what_cannot_be_packaged_leaves_nothing_in_the_store(
+    world: World, supplier: Supplier, tmp_path: Path, parts: Parts
+) -> None:
+    (tmp_path / "bad" / "0").mkdir(parents=True)
+    first = next((parts["a"] / "0").iterdir())
+    (tmp_path / "bad" / "0" / "1.png").write_bytes(first.read_bytes())
+    (tmp_path / "bad" / "0" / "2.png").write_bytes(b"no image")
+    with pytest.raises(Exception, match=r"2\.png"):
+        supplier.offer(tmp_path / "bad", name="bad", provider=1)
+    assert stored(world) == []
+
+
+def stored(world: World) -> list[str]:
+    return sorted(path.name for path in (world.folder / "blobs" / "pins").iterdir())
