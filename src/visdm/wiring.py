@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from visdm.adapters.blocks import BlockFolder
+from visdm.adapters.blocks import BlockFolder, Several
 from visdm.adapters.evm.daos import EvmDaos
 from visdm.adapters.evm.deploy import deploy, market_of
 from visdm.adapters.evm.embedded import EmbeddedNode
@@ -152,7 +152,8 @@ class World:
 
 def open_store(places: Sequence[str]) -> Blobs:
     """Open a store by its place, or several as one. Raises `InputError`, `OutputError`."""
-    return BlockFolder(Path(places[0]))
+    stores = [BlockFolder(Path(place)) for place in places]
+    return stores[0] if len(stores) == 1 else Several(stores)
 
 
 def store_of(world: Path) -> Blobs:

@@ -2,59 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
-from typing import TYPE_CHECKING, Any
-from unittest import mock
+from typing import TYPE_CHECKING
 
 import pytest
 
 from e2e.test_demo import demo
-from visdm.cli import main
+from e2e.typed import Typed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Typed:
-    """A market's folder, and commands typed at it.
-
-    They run in this process, through the same `main`: a hundred of them would otherwise spend
-    three minutes on starting Python.
-    """
+class AtMarket(Typed):
+    """Commands typed at the market in a folder."""
 
     def __init__(self, home: Path) -> None:
+        super().__init__("--home", home)
         self.home = home
-
-    def run(self, words: tuple[str | Path, ...]) -> tuple[int, str, str]:
-        """Return exit code, standard output and standard error."""
-        typed = ["visdm", *map(str, words), "--home", str(self.home)]
-        with (
-            mock.patch.object(sys, "argv", typed),
-            redirect_stdout(StringIO()) as out,
-            redirect_stderr(StringIO()) as err,
-            pytest.raises(SystemExit) as ended,
-        ):
-            main()
-        return int(ended.value.code or 0), out.getvalue(), err.getvalue()
-
-    def ok(self, *words: str | Path) -> str:
-        """Type a command that must succeed; return what it printed."""
-        code, out, err = self.run(words)
-        assert code == 0, err
-        return out
-
-    def json(self, *words: str | Path) -> Any:  # noqa: ANN401  # whatever the command prints
-        return json.loads(self.ok(*words, "--json"))
-
-    def refused(self, *words: str | Path, code: int = 1) -> str:
-        """Type a command that must fail; return its error and hint."""
-        ended, out, err = self.run(words)
-        assert ended == code, (out, err)
-        return err
 
     def open(self, seed: int, *words: str) -> str:
         return str(self.json("round", "open", "--seed", str(seed), *words)["round"])
@@ -71,13 +36,13 @@ def finished(few_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture
-def at(finished: Path, tmp_path: Path) -> Typed:
+def at(finished: Path, tmp_path: Path) -> AtMarket:
     shutil.copytree(finished, tmp_path / "market")
-    return Typed(tmp_path / "market")
+    return AtMarket(tmp_path / "market")
 
 
 def test_a_trade_by_hand_with_a_dao_a_signed_ballot_and_a_rejection(
-    at: Typed, tmp_path: Path
+    at: AtMarket, tmp_path: Path
 ) -> None:
     at.ok("dao", "create", "reds", "--period", "10m", "--as", "supplier-1")
     at.ok("dao", "join", "reds", "--as", "supplier-1")
@@ -120,7 +85,7 @@ def test_a_trade_by_hand_with_a_dao_a_signed_ballot_and_a_rejection(
     assert before - at.balance("consumer-1") == status["price"] + status["fee"]
 
 
-def test_last_words_close_a_round_before_its_deadline(at: Typed) -> None:
+def test_last_words_close_a_round_before_its_deadline(at: AtMarket) -> None:
     round_ = at.open(3, "--vote", "30d")
     for name in ("supplier-1", "supplier-2"):
         at.ok("round", "vote", round_, "--least", "0.05", "--last", "--as", name)
@@ -132,7 +97,7 @@ def test_last_words_close_a_round_before_its_deadline(at: Typed) -> None:
     assert "RoundNotOpen" in told
 
 
-def test_a_job_that_nobody_computes_is_refunded_by_anybody(at: Typed) -> None:
+def test_a_job_that_nobody_computes_is_refunded_by_anybody(at: AtMarket) -> None:
     round_ = at.open(4, "--settle", "1h")
     for name in ("supplier-1", "supplier-2", "supplier-3"):
         at.ok("round", "vote", round_, "--least", "0.05", "--last", "--as", name)
@@ -146,7 +111,7 @@ def test_a_job_that_nobody_computes_is_refunded_by_anybody(at: Typed) -> None:
     assert "unknown funded job" in at.refused("job", "refund", round_)
 
 
-def test_a_provider_may_give_a_job_up_at_once(at: Typed) -> None:
+def test_a_provider_may_give_a_job_up_at_once(at: AtMarket) -> None:
     round_ = at.open(5)
     for name in ("supplier-1", "supplier-2", "supplier-3"):
         at.ok("round", "vote", round_, "--least", "0.05", "--last", "--as", name)
@@ -156,7 +121,7 @@ def test_a_provider_may_give_a_job_up_at_once(at: Typed) -> None:
     assert at.balance("consumer-1") == before
 
 
-def test_a_delegate_votes_for_others_until_it_is_taken_back(at: Typed) -> None:
+def test_a_delegate_votes_for_others_until_it_is_taken_back(at: AtMarket) -> None:
     at.ok("delegate", "supplier-2", "--as", "supplier-1")
     round_ = at.open(6)
     answered = at.json(
@@ -191,7 +156,7 @@ def test_a_delegate_votes_for_others_until_it_is_taken_back(at: Typed) -> None:
 def test_a_mistake_is_one_line_that_names_it(
     finished: Path, words: tuple[str, ...], told: str
 ) -> None:
-    said = Typed(finished).refused(*words)
+    said = AtMarket(finished).refused(*words)
     lines = said.strip().splitlines()
     assert lines[0].startswith("error: ")
     assert told in lines[0]
@@ -211,4 +176,4 @@ def test_a_mistake_is_one_line_that_names_it(
     ],
 )
 def test_wrong_usage_ends_with_two(finished: Path, words: tuple[str, ...]) -> None:
-    assert "Usage: " in Typed(finished).refused(*words, code=2)
+    assert "Usage: " in AtMarket(finished).refused(*words, code=2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from visdm.adapters.blocks.cid import Cid
 from visdm.cli.frame import HOME, json_option, print_json, print_rows, progress
 from visdm.errors import BlobError, VisdmError
 from visdm.wiring import open_store, store_of
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
 
 FAULTY = 3
 path = click.Path(path_type=Path)
+
+
+class BlobName(click.ParamType[str]):
+    """The CID of a blob."""
+
+    name = "cid"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return it as it is written."""
+        try:
+            return str(Cid.parse(str(value)))
+        except BlobError as error:
+            self.fail(f"{error.message}; {error.hint}", param, ctx)
 
 
 def store_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -64,7 +80,7 @@ def store_add(
 
 
 @store.command("get")
-@click.argument("cid")
+@click.argument("cid", type=BlobName())
 @click.option("-o", "--out", type=path, required=True, help="The file to write.")
 @store_options
 def store_get(cid: str, out: Path, places: tuple[str, ...], home: Path) -> None:
@@ -74,7 +90,7 @@ def store_get(cid: str, out: Path, places: tuple[str, ...], home: Path) -> None:
 
 
 @store.command("ls")
-@click.argument("cid", required=False)
+@click.argument("cid", required=False, type=BlobName())
 @store_options
 @json_option
 def store_ls(cid: str | None, places: tuple[str, ...], home: Path, *, as_json: bool) -> None:
@@ -91,7 +107,7 @@ def store_ls(cid: str | None, places: tuple[str, ...], home: Path, *, as_json: b
 
 
 @store.command("verify")
-@click.argument("cids", nargs=-1)
+@click.argument("cids", nargs=-1, type=BlobName())
 @store_options
 @json_option
 def store_verify(
@@ -109,7 +125,7 @@ def store_verify(
 
 
 @store.command("drop")
-@click.argument("cids", nargs=-1, required=True)
+@click.argument("cids", nargs=-1, required=True, type=BlobName())
 @store_options
 def store_drop(cids: tuple[str, ...], places: tuple[str, ...], home: Path) -> None:
     """Keep CIDS no longer; their blocks go, but for those that another blob has too."""
@@ -138,7 +154,7 @@ def store_car() -> None:
 
 
 @store_car.command("export")
-@click.argument("cid")
+@click.argument("cid", type=BlobName())
 @click.option("-o", "--out", type=path, required=True, help="The archive to write.")
 @store_options
 def store_car_export(cid: str, out: Path, places: tuple[str, ...], home: Path) -> None:
