@@ -6,7 +6,18 @@ adapter writes appears under its final name only when whole.
 """
 
 from visdm.ports.computing import Computation, Limits, Sandbox
-from visdm.ports.files import BlobStore, Clock, Packages, Progress, Scratch, Vault, silent
+from visdm.ports.files import (
+    BlobStore,
+    Clock,
+    Packages,
+    Progress,
+    Reader,
+    Scratch,
+    Sealing,
+    Vault,
+    Writer,
+    silent,
+)
 from visdm.ports.market import Chain, Daos
 
 __all__ = [
@@ -18,8 +29,11 @@ __all__ = [
     "Limits",
     "Packages",
     "Progress",
+    "Reader",
     "Sandbox",
     "Scratch",
+    "Sealing",
     "Vault",
+    "Writer",
     "silent",
 ]

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from typing_extensions import Buffer
+
     from visdm.domain.packages import DataSummary, ModelSummary
 
 Progress = Callable[[int, int], None]
@@ -24,6 +26,22 @@ class Clock(Protocol):
 
     def seconds(self) -> float:
         """Return monotonic seconds."""
+        ...
+
+
+class Writer(Protocol):
+    """What bytes are poured into."""
+
+    def write(self, content: Buffer, /) -> int:
+        """Take `content`; return how many of its bytes were taken."""
+        ...
+
+
+class Reader(Protocol):
+    """What bytes are drawn from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return `size` bytes or fewer; none at the end only."""
         ...
 
 
@@ -73,6 +91,15 @@ class BlobStore(Protocol):
         ...
 
 
+class Sealing(Writer, Protocol):
+    """What plaintext is poured into while it is encrypted. It takes all that it is given."""
+
+    @property
+    def key(self) -> str:
+        """The payload's key, a secret."""
+        ...
+
+
 class Vault(Protocol):
     """Encryption for one account (DESIGN section 6): age, with one key per payload."""
 
@@ -81,12 +108,21 @@ class Vault(Protocol):
         """This account's public encryption key, fit to be published."""
         ...
 
-    def encrypt(self, source: Path, target: Path) -> str:
-        """Encrypt to a fresh key and return that key, a secret."""
+    def encrypting(self, sink: Writer) -> AbstractContextManager[Sealing]:
+        """Yield what takes plaintext and passes ciphertext on to `sink`, under a fresh key.
+
+        The ciphertext is complete when the block has ended well. A block that raises ends the
+        encryption: nothing more reaches the sink. What the sink raises comes out of `write` or of
+        the block's end. Another thread may write to the sink; none does once the block has ended.
+        """
         ...
 
-    def decrypt(self, source: Path, target: Path, key: str) -> None:
-        """Undo `encrypt`. Raises `VaultError`; nothing is then left at `target`."""
+    def decrypt(self, source: Reader, target: Path, key: str) -> str:
+        """Undo `encrypting` in one pass; return the SHA-256 of the plaintext in hex.
+
+        Raises what `source` raises, `VaultError` when all of it does not open with `key`, and
+        `OutputError`; nothing is then left at `target`, nor beside it.
+        """
         ...
 
     def seal(self, document: bytes, recipient: str) -> bytes:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from visdm.domain.assets import Asset
     from visdm.ports import BlobStore, Chain, Vault
 
+_PIECE = 1 << 18
+
 
 @dataclass(frozen=True)
 class Parcel:
@@ -53,7 +55,11 @@ class Sender(Protocol):
 def send(ports: Sender, plain: Path, digest: str, recipients: Sequence[str]) -> Parcel:
     """Encrypt `plain` beside itself, store it, and grant it to `recipients` (public keys)."""
     cipher = plain.with_name(plain.name + ".age")
-    key = ports.vault.encrypt(plain, cipher)
+    with cipher.open("wb") as sink, ports.vault.encrypting(sink) as sealing:
+        with plain.open("rb") as source:
+            while piece := source.read(_PIECE):
+                sealing.write(piece)
+        key = sealing.key
     package, giver = ports.store.put(cipher), ports.chain.account
     sealed = {
         recipient: ports.vault.seal(
@@ -81,7 +87,8 @@ def receive(store: BlobStore, vault: Vault, parcel: Parcel, target: Path) -> Gra
     grant = grant_of(store, vault, parcel)
     cipher = target.with_name(target.name + ".age")
     store.get(parcel.package, cipher)
-    vault.decrypt(cipher, target, grant.key)
+    with cipher.open("rb") as source:
+        vault.decrypt(source, target, grant.key)
     return grant
 
 
