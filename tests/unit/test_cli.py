@@ -15,7 +15,7 @@ import pytest
 import visdm
 from memory.blobs import MemoryBlobs
 from visdm import cli
-from visdm.cli import frame, jobs, looking
+from visdm.cli import frame, jobs
 from visdm.errors import BlobError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_a_report_that_does_not_hold_ends_with_one(
 def test_metadata_that_cannot_be_read_is_named(document: bytes) -> None:
     store = MemoryBlobs()
     with pytest.raises(BlobError, match="not a JSON document"):
-        looking._public(store, store.write(document))
+        assets._public(store, store.write(document))
 
 
 @pytest.mark.parametrize("wrap", [str, lambda text: [text], lambda text: {text: [text]}])

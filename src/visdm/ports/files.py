@@ -56,15 +56,6 @@ class Poured:
     size: int
 
 
-class Sealing(Writer, Protocol):
-    """Takes plaintext and passes ciphertext on."""
-
-    @property
-    def key(self) -> str:
-        """The key that opens it, a secret."""
-        ...
-
-
 class Clock(Protocol):
     """A clock for measuring, never for deadlines: those are on the chain's clock."""
 
@@ -143,6 +134,15 @@ class BlobStore(Protocol):
         ...
 
 
+class Sealing(Writer, Protocol):
+    """What plaintext is poured into while it is encrypted. It takes all that it is given."""
+
+    @property
+    def key(self) -> str:
+        """The payload's key, a secret."""
+        ...
+
+
 class Vault(Protocol):
     """Encryption for one account (DESIGN section 6): age, with one key per payload."""
 
@@ -152,16 +152,19 @@ class Vault(Protocol):
         ...
 
     def encrypting(self, sink: Writer) -> AbstractContextManager[Sealing]:
-        """Yield what encrypts to a fresh key, into `sink` as it comes.
+        """Yield what takes plaintext and passes ciphertext on to `sink`, under a fresh key.
 
-        The ciphertext is complete when the block ends well. What `sink` raises comes out.
+        The ciphertext is complete when the block has ended well. A block that raises ends the
+        encryption: nothing more reaches the sink. What the sink raises comes out of `write` or of
+        the block's end. Another thread may write to the sink; none does once the block has ended.
         """
         ...
 
     def decrypt(self, source: Reader, target: Path, key: str) -> str:
-        """Undo `encrypting`; return the SHA-256 of the plaintext, in hex.
+        """Undo `encrypting` in one pass; return the SHA-256 of the plaintext in hex.
 
-        Raises `VaultError`, and what `source` raises; nothing is then left at `target`.
+        Raises what `source` raises, `VaultError` when all of it does not open with `key`, and
+        `OutputError`; nothing is then left at `target`, nor beside it.
         """
         ...
 

@@ -23,10 +23,23 @@ class NewVault(Protocol):
     def __call__(self, name: str) -> Vault: ...
 
 
+def encrypt(vault: Vault, plain: Path, cipher: Path) -> str:
+    """Encrypt a file into another; return the key."""
+    with cipher.open("wb") as sink, vault.encrypting(sink) as sealing:
+        sealing.write(plain.read_bytes())
+        return sealing.key
+
+
+def decrypt(vault: Vault, cipher: Path, target: Path, key: str) -> str:
+    """Decrypt a file into another; return the digest."""
+    with cipher.open("rb") as source:
+        return vault.decrypt(source, target, key)
+
+
 def refuse(vault: Vault, cipher: Path, key: str) -> VaultError:
     """Check that decrypting fails and leaves nothing; return the error."""
     before = sorted(cipher.parent.iterdir())
     with pytest.raises(VaultError) as caught:
-        vault.decrypt(cipher, cipher.parent / "opened", key)
+        decrypt(vault, cipher, cipher.parent / "opened", key)
     assert sorted(cipher.parent.iterdir()) == before
     return caught.value

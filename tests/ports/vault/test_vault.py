@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ports.vault.payloads import PLAIN, refuse
+from ports.vault.payloads import PLAIN, decrypt, encrypt, refuse
 from visdm.errors import OutputError, VaultError
 
 if TYPE_CHECKING:
@@ -22,81 +23,50 @@ if TYPE_CHECKING:
 def test_what_was_encrypted_comes_back(vault: Vault, work: Path, size: int) -> None:
     content = (PLAIN * 2)[:size]
     (work / "plain").write_bytes(content)
-    key = vault.encrypt(work / "plain", work / "cipher")
-    vault.decrypt(work / "cipher", work / "opened", key)
+    key = encrypt(vault, work / "plain", work / "cipher")
+    digest = decrypt(vault, work / "cipher", work / "opened", key)
+    assert digest == sha256(content).hexdigest()
     assert (work / "opened").read_bytes() == content
     assert sorted(path.name for path in work.iterdir()) == ["cipher", "opened", "plain"]
 
 
 def test_the_plaintext_is_not_in_the_ciphertext(vault: Vault, plain: Path, work: Path) -> None:
-    key = vault.encrypt(plain, work / "cipher")
+    key = encrypt(vault, plain, work / "cipher")
     cipher = (work / "cipher").read_bytes()
     assert PLAIN[:32] not in cipher
     assert key.encode() not in cipher
 
 
 def test_every_payload_has_a_key_of_its_own(vault: Vault, plain: Path, work: Path) -> None:
-    first = vault.encrypt(plain, work / "first")
-    second = vault.encrypt(plain, work / "second")
+    first = encrypt(vault, plain, work / "first")
+    second = encrypt(vault, plain, work / "second")
     assert first != second
     assert (work / "first").read_bytes() != (work / "second").read_bytes()
     refuse(vault, work / "first", second)
 
 
 def test_a_swapped_payload_does_not_open(vault: Vault, plain: Path, work: Path) -> None:
-    key = vault.encrypt(plain, work / "cipher")
-    vault.encrypt(plain, work / "other")
+    key = encrypt(vault, plain, work / "cipher")
+    encrypt(vault, plain, work / "other")
     (work / "other").replace(work / "cipher")
-    refuse(vault, work / "cipher", key)
-
-
-def test_a_changed_payload_does_not_open(vault: Vault, plain: Path, work: Path) -> None:
-    key = vault.encrypt(plain, work / "cipher")
-    whole = (work / "cipher").read_bytes()
-    for place in (0, 40, len(whole) // 2, len(whole) - 1):
-        changed = bytearray(whole)
-        changed[place] ^= 1
-        (work / "cipher").write_bytes(changed)
-        refuse(vault, work / "cipher", key)
-
-
-def test_a_payload_that_goes_on_after_its_end_does_not_open(
-    vault: Vault, plain: Path, work: Path
-) -> None:
-    key = vault.encrypt(plain, work / "cipher")
-    with (work / "cipher").open("ab") as file:
-        file.write(b"more")
-    refuse(vault, work / "cipher", key)
-
-
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(place=st.integers(0, 1 << 20))
-def test_a_payload_cut_anywhere_does_not_open(
-    vault: Vault, plain: Path, work: Path, place: int
-) -> None:
-    key = vault.encrypt(plain, work / "cipher")
-    whole = (work / "cipher").read_bytes()
-    (work / "cipher").write_bytes(whole[: place % len(whole)])
     refuse(vault, work / "cipher", key)
 
 
 def test_a_failed_decryption_leaves_an_older_file_alone(
     vault: Vault, plain: Path, work: Path
 ) -> None:
-    key = vault.encrypt(plain, work / "cipher")
+    key = encrypt(vault, plain, work / "cipher")
     (work / "cipher").write_bytes((work / "cipher").read_bytes()[:-1])
     (work / "opened").write_bytes(b"older")
     with pytest.raises(VaultError):
-        vault.decrypt(work / "cipher", work / "opened", key)
+        decrypt(vault, work / "cipher", work / "opened", key)
     assert (work / "opened").read_bytes() == b"older"
 
 
 def test_a_key_that_is_none_is_refused_without_repeating_it(
     vault: Vault, plain: Path, work: Path
 ) -> None:
-    vault.encrypt(plain, work / "cipher")
+    encrypt(vault, plain, work / "cipher")
     for key in ("", "hunter2", "AGE-SECRET-KEY-1HUNTER2", "\N{SNOWMAN}\x00"):
         error = refuse(vault, work / "cipher", key)
         assert "hunter2" not in f"{error} {error.hint}".lower()
@@ -105,25 +75,18 @@ def test_a_key_that_is_none_is_refused_without_repeating_it(
 def test_errors_name_files_without_the_folders_of_this_machine(
     vault: Vault, plain: Path, work: Path
 ) -> None:
-    key = vault.encrypt(plain, work / "cipher")
-    other = vault.encrypt(plain, work / "other")
-    for error in (refuse(vault, work / "cipher", other), refuse(vault, work / "missing", key)):
-        assert str(work) not in error.message
-        assert key not in error.message + error.hint
-
-
-def test_a_missing_source_is_named(vault: Vault, work: Path) -> None:
-    with pytest.raises(VaultError, match="gone cannot be read"):
-        vault.encrypt(work / "gone", work / "cipher")
-    assert list(work.iterdir()) == []
+    key = encrypt(vault, plain, work / "cipher")
+    other = encrypt(vault, plain, work / "other")
+    error = refuse(vault, work / "cipher", other)
+    assert "opened" in error.message
+    assert str(work) not in error.message
+    assert key not in error.message + error.hint
 
 
 def test_a_target_that_cannot_be_written_is_named(vault: Vault, plain: Path, work: Path) -> None:
+    key = encrypt(vault, plain, work / "cipher")
     with pytest.raises(OutputError, match="nowhere"):
-        vault.encrypt(plain, work / "nowhere" / "cipher")
-    key = vault.encrypt(plain, work / "cipher")
-    with pytest.raises(OutputError, match="nowhere"):
-        vault.decrypt(work / "cipher", work / "nowhere" / "opened", key)
+        decrypt(vault, work / "cipher", work / "nowhere" / "opened", key)
 
 
 @settings(
