@@ -15,7 +15,7 @@ import pytest
 import visdm
 from memory.blobs import MemoryBlobs
 from visdm import cli
-from visdm.cli import frame, jobs
+from visdm.cli import assets, frame, jobs
 from visdm.errors import BlobError
 
 if TYPE_CHECKING:

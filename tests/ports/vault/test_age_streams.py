@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,8 +20,6 @@ from visdm.errors import VaultError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from visdm.ports import Bytes
-
 
 @pytest.fixture
 def age(tmp_path: Path) -> AgeVault:
@@ -31,7 +29,7 @@ def age(tmp_path: Path) -> AgeVault:
 class Slow(io.BytesIO):
     """A sink that lets its writer wait."""
 
-    def write(self, content: Bytes, /) -> int:
+    def write(self, content: Any, /) -> int:  # noqa: ANN401 - as io declares it: any buffer
         time.sleep(0.02)
         return super().write(content)
 
