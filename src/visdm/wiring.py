@@ -187,11 +187,17 @@ def key_of(seed: int, name: str) -> LocalAccount:
 
 @contextmanager
 def open_world(
-    folder: Path, seed: int, names: Sequence[str], *, unsafe: bool = False
+    folder: Path,
+    seed: int,
+    names: Sequence[str],
+    *,
+    stores: Sequence[str] = (),
+    unsafe: bool = False,
 ) -> Iterator[World]:
     """Open the world in `folder`, or begin it. `names` are its accounts, operator included.
 
-    With `unsafe` computations run without a sandbox. Raises `OutputError`, `ChainError`.
+    Blobs go to its own folder and to `stores`. With `unsafe` computations run without a sandbox.
+    Raises `InputError`, `OutputError`, `ChainError`.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -208,7 +214,7 @@ def open_world(
             names=tuple(names),
             node=node,
             ledger=Ledger(node.web3, market),
-            store=BlockFolder(folder / BLOBS),
+            store=open_store([str(folder / BLOBS), *stores]),
             sandbox=BareProcess() if unsafe else Bubblewrap(),
         )
     finally:

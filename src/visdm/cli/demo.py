@@ -44,6 +44,13 @@ from visdm.errors import FolderError
     help="Where the report, the result, a page with pictures and the market itself are kept. "
     "A demo that was cut off is finished from there.",
 )
+@click.option(
+    "--store",
+    "stores",
+    multiple=True,
+    metavar="PLACE",
+    help="Where blobs go too: a folder, or kubo:http://127.0.0.1:5001. Repeatable.",
+)
 @click.option("--unsafe", is_flag=True, help="Run the model without a sandbox.")
 @json_option
 def demo(  # one parameter per option
@@ -52,6 +59,7 @@ def demo(  # one parameter per option
     ladder: str,
     seed: int,
     out: Path,
+    stores: tuple[str, ...],
     *,
     unsafe: bool,
     as_json: bool,
@@ -74,6 +82,7 @@ def demo(  # one parameter per option
         sources=place.absolute(sources),
         ladder=place.parse_ladder(ladder),
         seed=seed,
+        stores=stores,
     )
     # With --json the story goes to standard error, so that standard output is one object.
     console = Console(stderr=as_json)

@@ -72,7 +72,9 @@ class Duration(click.ParamType[int]):
 def market(home: Path, *, unsafe: bool = False) -> Iterator[World]:
     """Open the market that a demo left in `home`."""
     settings = place.recorded(home)
-    with open_world(home / "world", settings.seed, settings.names, unsafe=unsafe) as world:
+    with open_world(
+        home / "world", settings.seed, settings.names, stores=settings.stores, unsafe=unsafe
+    ) as world:
         if not world.deployed:
             raise UnknownError("market", home, hint="finish it with `visdm demo --out`")
         yield world

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 MAX_PRICE = 1_000 * 10**DECIMALS
 """A sample: what the demo's consumer can pay for half a million of them."""
 
@@ -38,13 +38,14 @@ MIN_SUPPLIERS, MAX_SUPPLIERS = 2, 8
 @dataclass(frozen=True)
 class Settings:
     """What a demo is asked to show: `ladder` in token units per sample, `sources` folders of
-    images, empty for the digits.
+    images, empty for the digits, `stores` where blobs go besides the market's own folder.
     """
 
     suppliers: int
     sources: tuple[str, ...]
     ladder: tuple[int, ...]
     seed: int
+    stores: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,6 +64,7 @@ class Settings:
             **vars(self),
             "sources": list(self.sources),
             "ladder": list(self.ladder),
+            "stores": list(self.stores),
         }
 
 
@@ -106,9 +108,8 @@ def recorded(home: Path) -> Settings:
         fields = json.loads((home / "world" / RECORD).read_text("utf-8"))
         if fields.pop("format") != FORMAT:
             raise UnknownError("format of the market in", home, hint="make a new one")
-        return Settings(
-            **{**fields, "sources": tuple(fields["sources"]), "ladder": tuple(fields["ladder"])}
-        )
+        lists = ("sources", "ladder", "stores")
+        return Settings(**{**fields, **{name: tuple(fields[name]) for name in lists}})
     except (OSError, ValueError, KeyError, TypeError):
         raise UnknownError("market", home, hint="make one with `visdm demo --out`") from None
 

@@ -79,7 +79,9 @@ def tell(settings: Settings, out: Path, teller: Teller, *, unsafe: bool = False)
     place, resumed = prepare(out, settings)
     if resumed:
         teller.say("Taking up an unfinished demo where it was cut off.")
-    with open_world(place, settings.seed, settings.names, unsafe=unsafe) as world:
+    with open_world(
+        place, settings.seed, settings.names, stores=settings.stores, unsafe=unsafe
+    ) as world:
         story = Story(world, settings, out, teller)
         try:
             return story.play()
