@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import pytest
 
 from visdm.adapters.blocks import BlockFolder
-from visdm.cli import visdm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,18 +20,6 @@ if TYPE_CHECKING:
 IPFS_CAR = Path(__file__).parents[2] / "node_modules" / "ipfs-car" / "bin.js"
 MIB = 1 << 20
 SIZES = (0, MIB, 20 * MIB + 1)
-
-
-def has_command(*names: str) -> bool:
-    command: click.Command | None = visdm
-    for name in names:
-        command = command.commands.get(name) if isinstance(command, click.Group) else None
-    return command is not None
-
-
-pytestmark = pytest.mark.skipif(
-    not has_command("store", "car"), reason="the command `visdm store car` is not there yet"
-)
 
 
 def store_car(*arguments: str | Path) -> str:
