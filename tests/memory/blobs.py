@@ -29,12 +29,20 @@ class MemoryBlobs(Blobs):
     def drop(self, cid: str) -> None:
         """Keep a blob no longer, nor its blocks where no other has them."""
         root = Cid.parse(cid)
-        self.pinned.discard(root)
+        if root not in self.pinned:
+            return
+        self.pinned.remove(root)
         with suppress(BlobError):
             mine = set(self.blob(cid).names())
             needed = {name for pin in self.pinned for name in self.blob(str(pin)).names()}
             for name in mine - needed:
                 self.blocks.pop(name, None)
+
+    def collect(self) -> None:
+        """Forget every block that no pinned blob needs."""
+        needed = {name for pin in self.pinned for name in self.blob(str(pin)).names()}
+        for name in set(self.blocks) - needed:
+            del self.blocks[name]
 
     def pin(self, root: Cid) -> None:
         self.pinned.add(root)
