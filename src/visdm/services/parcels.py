@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from visdm.domain.assets import State
-from visdm.domain.grants import Grant, bundle, unbundle
+from visdm.domain.grants import MAX_BUNDLE, Grant, bundle, unbundle
 from visdm.errors import BlobError, UnknownError, VaultError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def send(ports: Sender, plain: Path, digest: str, recipients: Sequence[str]) -> 
 
 def grant_of(store: BlobStore, vault: Vault, parcel: Parcel) -> Grant:
     """Open this account's own grant. Raises `VaultError` when it has none that fits."""
-    sealed = unbundle(store.read(parcel.grants), package=parcel.package)
+    sealed = unbundle(store.read(parcel.grants, limit=MAX_BUNDLE), package=parcel.package)
     mine = sealed.get(vault.recipient)
     if mine is None:
         raise VaultError(
