@@ -2,7 +2,7 @@
 # Each sets up what it lacks (tools/setup.sh) and is quick when run again.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format contracts forge gas fuzz coverage analyse prove clean
+.PHONY: help demo test check format contracts forge gas fuzz fuzz-parsers coverage analyse prove clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 PYTHON := .venv/bin/python
@@ -12,7 +12,7 @@ UNCHECKED := FORGE_SNAPSHOT_CHECK=false # where gas differs: other settings, or 
 ARGS :=
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 demo: ## set up and run a whole trade on real images (make demo ARGS="--out DIR")
 	$(SETUP) demo sandbox
@@ -57,6 +57,11 @@ fuzz: ## the contracts' properties and invariants with other inputs, for about a
 	@echo "fuzz: SEED=$(SEED)"
 	@FOUNDRY_PROFILE=deep $(UNCHECKED) $(FORGE) test --fuzz-seed $(SEED) \
 		--match-test '^invariant|\(.+\)$$' $(ARGS)
+
+fuzz-parsers: FUZZ_SECONDS := 1800
+fuzz-parsers: ## what reads archives and grants, for half an hour each (FUZZ_SECONDS=60)
+	$(SETUP) dev
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) -m pytest -m fuzz $(ARGS) tests/fuzz
 
 coverage: ## which branches of contracts/src no test takes (lcov in build/coverage)
 	$(SETUP) dev forge

@@ -80,7 +80,7 @@ def test_what_is_dropped_is_gone_and_gc_takes_what_nothing_needs(
     (tmp_path / "store" / "pins" / cid).unlink()
     assert at.json("store", "gc")["blocks"] == 4
     assert [row["cid"] for row in at.json("store", "ls")] == [HELLO]
-    assert "nothing is pinned" not in at.ok("store", "drop", HELLO)
+    at.ok("store", "drop", HELLO)
     assert at.json("store", "ls") == []
     assert list((tmp_path / "store" / "blocks").glob("*/*")) == []
 
@@ -90,8 +90,8 @@ def test_gc_asks_before_it_empties_a_store_without_pins(
 ) -> None:
     cid = added(at, large)
     (tmp_path / "store" / "pins" / cid).unlink()
-    told = at.refused("store", "gc", code=FAULTY)
-    assert "nothing is pinned" in told
+    told = at.refused("store", "gc")
+    assert "nothing says which of them to keep" in told
     assert "--all" in told
     assert at.json("store", "gc", "--all")["blocks"] == 4
 

@@ -6,8 +6,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from visdm.adapters.blocks import Blobs
+from visdm.adapters.blocks.blobs import Removed
 from visdm.adapters.blocks.cid import Cid
-from visdm.errors import BlobError
+from visdm.errors import BlobError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +30,22 @@ class MemoryBlobs(Blobs):
     def drop(self, cid: str) -> None:
         """Keep a blob no longer, nor its blocks where no other has them."""
         root = Cid.parse(cid)
-        self.pinned.discard(root)
+        if root not in self.pinned:
+            return
+        self.pinned.remove(root)
         with suppress(BlobError):
             mine = set(self.blob(cid).names())
             needed = {name for pin in self.pinned for name in self.blob(str(pin)).names()}
             for name in mine - needed:
                 self.blocks.pop(name, None)
+
+    def collect(self, *, everything: bool = False) -> Removed:
+        """Forget every block that no pinned blob needs."""
+        needed = {name for pin in self.pinned for name in self.blob(str(pin)).names()}
+        if not needed and self.blocks and not everything:
+            raise OutputError("memory", "nothing is pinned")
+        gone = [self.blocks.pop(name) for name in set(self.blocks) - needed]
+        return Removed(len(gone), sum(map(len, gone)))
 
     def pin(self, root: Cid) -> None:
         self.pinned.add(root)

@@ -24,7 +24,12 @@ def parse(document: bytes) -> Any:  # noqa: ANN401  # JSON of any shape; callers
     if deepest(document) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
     # As text: given bytes, the parser would also read encodings in which depth counts otherwise.
-    said = json.loads(document.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+    said = json.loads(
+        document.decode("utf-8"),
+        parse_constant=_refuse,
+        parse_float=_finite,
+        object_pairs_hook=_once,
+    )
     if b"\\u" in document:
         # Half a character may stand escaped in JSON, but nothing can write it again.
         json.dumps(said, ensure_ascii=False).encode()
@@ -68,6 +73,14 @@ def deepest(document: bytes) -> int:
         elif byte in _CLOSING:
             depth -= 1
     return most
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of two values under one name other readers take the other: then they read another document.
+    said = dict(pairs)
+    if len(said) < len(pairs):
+        raise ValueError("a name stands twice")
+    return said
 
 
 def _refuse(constant: str) -> None:

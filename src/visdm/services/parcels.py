@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from visdm.domain.assets import State
-from visdm.domain.grants import Grant, bundle, unbundle
+from visdm.domain.grants import MAX_BUNDLE, Grant, bundle, unbundle
 from visdm.errors import BlobError, NotGrantedError, UnknownError, VaultError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def grant_of(store: BlobStore, vault: Vault, parcel: Parcel) -> Grant:
 
     Raises `NotGrantedError` when it has none, `VaultError` when that does not fit.
     """
-    sealed = unbundle(store.read(parcel.grants), package=parcel.package)
+    sealed = unbundle(store.read(parcel.grants, limit=MAX_BUNDLE), package=parcel.package)
     mine = sealed.get(vault.recipient)
     if mine is None:
         raise NotGrantedError(parcel.package)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -55,21 +54,6 @@ def test_a_present_block_is_left_alone(tmp_path: Path) -> None:
     blobs.write(b"hello")
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert parts(tmp_path) == []
-
-
-def test_only_our_old_leftovers_are_cleaned_on_opening(tmp_path: Path) -> None:
-    BlockFolder(tmp_path)
-    partial = tmp_path / "partial"
-    old, young, foreign = (
-        partial / name for name in (".visdm-old.part", ".visdm-young.part", "notes.txt")
-    )
-    (partial / ".visdm-folder.part").mkdir()
-    for path in (old, young, foreign, partial / ".visdm-folder.part"):
-        path.touch()
-        hours = 0.9 if path == young else 1.1
-        os.utime(path, (time.time() - 3600 * hours,) * 2)
-    BlockFolder(tmp_path)
-    assert set(parts(tmp_path)) == {young, foreign, partial / ".visdm-folder.part"}
 
 
 KILLED = """

@@ -43,7 +43,10 @@ def test_a_document_at_the_limit_is_read_and_one_beyond_is_not() -> None:
         parse(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1))
 
 
-@pytest.mark.parametrize("text", [b"NaN", b"-Infinity", b"", b"\xff", b"[1,]"])
+@pytest.mark.parametrize(
+    "text",
+    [b"NaN", b"-Infinity", b"", b"\xff", b"[1,]", b'{"a": 1, "a": 1}', b'[{"a":{"b":0,"b":1}}]'],
+)
 def test_what_is_not_json_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse(text)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from visdm.adapters.blocks import car
 from visdm.adapters.blocks.unixfs import Blob, Builder, Profile
-from visdm.adapters.blocks.whole import whole_file, why
-from visdm.errors import InputError, OutputError
+from visdm.adapters.blocks.whole import clear_parts, whole_file, why
+from visdm.errors import BlobError, InputError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +111,8 @@ class Blobs(ABC):
         """Write the blob to `target`, every block checked against its CID.
 
         Raises `BlobError` when a block is missing or false, `OutputError` when `target`
-        cannot be written; `target` is then as it was.
+        cannot be written; `target` is then as it was. What a killed process left of this target
+        goes.
         """
         blob = Blob(cid, self.fetch)
         with _written(target, blob.size) as file:
@@ -134,13 +135,13 @@ class Blobs(ABC):
     def export(self, cid: str, sink: Writer) -> None:
         """Write a blob with all its blocks as a CARv1. Raises `BlobError`."""
         blob = self.blob(cid)
-        car.write(blob.cid, blob.blocks(), sink)
+        car.write(blob.cid, blob.each(), sink)
 
     def save(self, cid: str, target: Path) -> None:
         """Write a blob as a CARv1 file. Raises as `get`."""
         blob = self.blob(cid)
         with _written(target, blob.size) as file:
-            car.write(blob.cid, blob.blocks(), file)
+            car.write(blob.cid, blob.each(), file)
 
     def load(self, archive: Path) -> list[str]:
         """Store and pin the blobs of a CARv1 file; return their CIDs. Raises as `take_in`."""
@@ -157,12 +158,19 @@ class Blobs(ABC):
         them, `OutputError`; nothing is pinned then, and blocks kept until then do no harm.
         """
         archive = car.Archive(source)
+        held: set[Cid] = set()
+
+        # What it lacks may be here, but not in each of several stores that all pin the blob.
+        def fetch(cid: Cid, most: int) -> bytes | None:
+            return self.fetch(cid, most) if cid in held else None
+
         with self.undisturbed():
             with self.keeping() as keep:
                 for cid, block in archive:
                     keep(cid, block)
+                    held.add(cid)
             for root in archive.roots:
-                for _ in self.blob(str(root)).blocks():
+                for _ in Blob(str(root), fetch).each():
                     pass
             for root in archive.roots:
                 self.pin(root)
@@ -181,7 +189,12 @@ class Upload:
         self._root: Cid | None = None
 
     def write(self, content: Bytes, /) -> int:
-        """Take all of `content`; return its length in bytes. Raises `OutputError`."""
+        """Take all of `content`; return its length in bytes.
+
+        Raises `OutputError`, and `RuntimeError` once the blob is complete.
+        """
+        if self._root is not None:
+            raise RuntimeError("a blob takes no more bytes once it is complete")
         return self._builder.write(content)
 
     def finish(self) -> Cid:
@@ -209,23 +222,36 @@ class Reader:
         self.size = blob.size
         self._chunks = iter(blob)
         self._rest = memoryview(b"")
+        self._fault: BlobError | None = None
 
     def read(self, size: int = -1, /) -> bytes:
         """Return at least one byte and at most `size`, all that is left without one; b'' at the
-        end. Raises `BlobError`.
+        end. Raises `BlobError`, and again whenever it is asked again.
         """
         if size < 0:
-            return b"".join([bytes(self._rest), *self._chunks])
+            rest, self._rest = bytes(self._rest), memoryview(b"")
+            return b"".join([rest, *iter(self._next, b"")])
         if not self._rest:
-            self._rest = memoryview(next(self._chunks, b""))
+            self._rest = memoryview(self._next())
         piece, self._rest = self._rest[:size], self._rest[size:]
         return bytes(piece)
+
+    def _next(self) -> bytes:
+        # An iterator that failed ends: without this, the second try would find a short blob.
+        if self._fault is not None:
+            raise self._fault
+        try:
+            return next(self._chunks, b"")
+        except BlobError as error:
+            self._fault = error
+            raise
 
 
 @contextmanager
 def _written(target: Path, size: int) -> Iterator[BinaryIO]:
     """Yield a file of about `size` bytes that becomes `target` when it is whole."""
     try:
+        clear_parts(target.parent, target)
         _make_sure_it_fits(target, size)
         with whole_file(target, beside=target.parent) as file:
             yield file

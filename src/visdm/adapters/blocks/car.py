@@ -26,7 +26,6 @@ MAX_ROOTS = 23
 _CID = 36
 _MAX_SECTION = _CID + MAX_LEAF
 _MAX_HEADER = 1 << 12
-_PIECE = 1 << 20
 
 # DAG-CBOR: a map of two, "roots" (an array of CIDs, tag 42, each after a zero byte) and "version".
 _ROOTS = b"\xa2\x65roots"
@@ -124,13 +123,14 @@ class Archive:
 
     def _read(self, size: int) -> bytes:
         """Read `size` bytes, fewer only where the archive ends."""
-        pieces: list[bytes] = []
-        left = size
-        while left and (piece := self._source.read(min(left, _PIECE))):
-            pieces.append(piece)
-            left -= len(piece)
-        self._place += size - left
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        piece = self._source.read(size) if size else b""
+        if len(piece) < size:
+            whole = bytearray(piece)
+            while piece and len(whole) < size:
+                whole += (piece := self._source.read(size - len(whole)))
+            piece = bytes(whole)
+        self._place += len(piece)
+        return piece
 
     def _fault(self, problem: str) -> InputError:
         return InputError(f"the archive {problem}, at byte {self._place}", hint=_HINT)

@@ -20,9 +20,12 @@ class Several(Blobs):
 
     A blob is stored when every store has it: the failure of one is that of all, and adding
     again mends it. A block that is missing, false or out of reach in one is asked of the next.
+    Raises `ValueError` without any store: what was written would be nowhere.
     """
 
     def __init__(self, stores: Sequence[Blobs], sources: Sequence[Blobs] = ()) -> None:
+        if not stores:
+            raise ValueError("several stores are at least one")
         self._stores = tuple(stores)
         self._all = (*stores, *sources)
 

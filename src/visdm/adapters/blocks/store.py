@@ -2,7 +2,7 @@
 
 ROOT/blocks/XX/CID    a block; XX are the last letters of its CID but one
 ROOT/pins/CID         an empty file for each blob that is kept
-ROOT/partial/         blocks being written; what a killed process left is cleaned on opening
+ROOT/partial/         blocks being written; what killed processes left is cleaned on opening
 ROOT/lock             held together by all who add, and alone by who removes
 """
 
@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from visdm.adapters.blocks.blobs import Blobs, Removed
 from visdm.adapters.blocks.cid import Cid
 from visdm.adapters.blocks.unixfs import MAX_LEAF
-from visdm.adapters.blocks.whole import PREFIX, SUFFIX, sync_folder, whole_file, why
+from visdm.adapters.blocks.whole import clear_parts, sync_folder, whole_file, why
 from visdm.errors import BlobError, OutputError
 
 if TYPE_CHECKING:
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visdm.adapters.blocks.unixfs import Keep
-
-ABANDONED = 3600.0
-"""Seconds after which a partial block is taken for left behind: writing one takes less than one."""
 
 _HINT = "check the store's disk: space, permissions, health"
 
@@ -50,9 +46,9 @@ class BlockFolder(Blobs):
         try:
             for folder in (self._blocks, self._pins, self._partial):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._clean()
         except OSError as error:
             raise OutputError(root, why(error), hint="name a folder for the blobs") from error
+        clear_parts(self._partial)
 
     def path(self, cid: Cid) -> Path:
         """Return where the block `cid` is, or would be."""
@@ -64,9 +60,15 @@ class BlockFolder(Blobs):
         return list(self._listed(self._pins))
 
     def drop(self, cid: str) -> None:
-        """Keep a blob no longer, and remove its blocks but for those that another one has too."""
+        """Keep a blob no longer, and remove its blocks but for those that another one has too.
+
+        Of a blob that was not kept nothing is removed: its blocks may be of one that is, in a
+        store older than its pins; `collect` tells.
+        """
         root = Cid.parse(cid)
         with self._alone():
+            if root not in self.pins():
+                return
             self._unpin(root)
             with suppress(BlobError):  # of one that is not whole `collect` takes the rest
                 self._remove(set(self.blob(cid).names()) - self._needed())
@@ -74,21 +76,30 @@ class BlockFolder(Blobs):
     def collect(self, *, everything: bool = False) -> Removed:
         """Remove every block that no pinned blob needs.
 
-        Raises `BlobError` when a pinned blob is not whole: what it needs cannot be told then;
-        and where nothing is pinned, as in a store from before there were pins.
+        Raises `BlobError` when a pinned blob lacks a node: what it needs cannot be told then.
+        Raises `OutputError` when there are blocks and nothing at all is pinned, save with
+        `everything`: so it looks where the pins were lost, or the store is older than they are.
+        Nothing is removed then.
         """
         with self._alone():
             needed = self._needed()
-            if not needed and not everything and any(self.stored()):
-                raise BlobError(
-                    str(self.root), "nothing is pinned here", hint="--all removes every block"
+            if not needed and not everything and next(self.stored(), None) is not None:
+                raise OutputError(
+                    self.root,
+                    "holds blocks, and nothing says which of them to keep",
+                    hint="store again what you need; --all removes every block",
                 )
             return self._remove(cid for cid in self.stored() if cid not in needed)
 
     def stored(self) -> Iterator[Cid]:
         """Yield the CID of every block in the folder."""
         for shard in _entries(self._blocks):
-            yield from self._listed(shard)
+            if shard.is_dir():
+                for cid in self._listed(shard):
+                    # Elsewhere, or not a plain file, it is not of our making.
+                    path = self.path(cid)
+                    if path.parent == shard and path.is_file() and not path.is_symlink():
+                        yield cid
 
     def size_of(self, cid: Cid) -> int:
         """Return the bytes of a block's file, 0 where there is none."""
@@ -196,7 +207,11 @@ class BlockFolder(Blobs):
         except OSError as error:
             raise OutputError(self.root, why(error), hint=_HINT) from error
         try:
-            fcntl.flock(handle, how)
+            try:
+                fcntl.flock(handle, how)
+            except OSError as error:
+                problem = f"cannot be locked: {why(error)}"
+                raise OutputError(self.root, problem, hint=_HINT) from error
             yield
         finally:
             os.close(handle)
@@ -207,14 +222,6 @@ class BlockFolder(Blobs):
                 sync_folder(folder)
         except OSError as error:
             raise OutputError(self._blocks, why(error), hint=_HINT) from error
-
-    def _clean(self) -> None:
-        before = time.time() - ABANDONED
-        for part in self._partial.glob(f"{PREFIX}*{SUFFIX}"):
-            # Tidying is no reason not to open; another process may be doing it just now.
-            with suppress(OSError):
-                if part.lstat().st_mtime < before:
-                    part.unlink()
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -158,20 +158,43 @@ class Blob:
         else:
             yield self.cid, self._root
 
+    def each(self) -> Iterator[tuple[Cid, bytes]]:
+        """Yield every block as `blocks` does, but once, or once more where it stands deeper.
+
+        A few small ones that link to the same child a thousand times each, level below level,
+        can stand for more than the world holds.
+        """
+        if isinstance(self._root, Node):
+            yield self.cid, self._root.encode()
+            yield from self._below(self._root, 1, {})
+        else:
+            yield self.cid, self._root
+
     def names(self) -> Iterator[Cid]:
-        """Yield the CID of every block, as `blocks` does, without fetching a leaf below a node."""
+        """Yield the CID of every block, as `each` does, without fetching a leaf below a node."""
         yield self.cid
         if isinstance(self._root, Node):
-            for link, _ in self._links(self._root, 1):
+            for link, _ in self._links(self._root, 1, {}):
                 yield link.cid
 
-    def _below(self, node: Node, depth: int) -> Iterator[tuple[Cid, bytes]]:
-        for link, child in self._links(node, depth):
+    def _below(
+        self, node: Node, depth: int, seen: dict[Link, int] | None = None
+    ) -> Iterator[tuple[Cid, bytes]]:
+        for link, child in self._links(node, depth, seen):
             yield link.cid, self._leaf(link) if child is None else child.encode()
 
-    def _links(self, node: Node, depth: int) -> Iterator[tuple[Link, Node | None]]:
-        """Yield every link below a node, with the node that it leads to where it is no leaf."""
+    def _links(
+        self, node: Node, depth: int, seen: dict[Link, int] | None = None
+    ) -> Iterator[tuple[Link, Node | None]]:
+        """Yield every link below a node, with the node that it leads to where it is no leaf.
+
+        With `seen`, which holds how deep each link was met, those met as deep are passed over.
+        """
         for link in node.links:
+            if seen is not None:
+                if seen.get(link, 0) >= depth:
+                    continue
+                seen[link] = depth
             if link.cid.codec == RAW:
                 yield link, None
                 continue
@@ -180,7 +203,7 @@ class Blob:
             child, tsize = self._node(link.cid)
             self._match(link, child.size, tsize)
             yield link, child
-            yield from self._links(child, depth + 1)
+            yield from self._links(child, depth + 1, seen)
 
     def _leaf(self, link: Link) -> bytes:
         if link.size > MAX_LEAF:
