@@ -45,7 +45,7 @@ class HeldMemory:
         del self.blobs.blocks[cid]
 
     def collect(self) -> None:
-        self.blobs.collect()
+        self.blobs.collect(everything=True)
 
 
 @dataclass

@@ -217,3 +217,13 @@ def free(store: BlockFolder) -> bool:
 def test_no_store_at_all_is_refused_before_anything_seems_stored() -> None:
     with pytest.raises(ValueError, match="store"):
         Several([], [MemoryBlobs()])
+
+
+def test_collecting_reaches_every_store(near: BlockFolder, far: MemoryBlobs) -> None:
+    blobs = both(near, far)
+    blobs.write(TEXT)
+    with blobs.keeping() as keep:
+        keep(Cid.of(RAW, b"of nobody"), b"of nobody")
+    removed = blobs.collect()
+    assert (removed.blocks, removed.size) == (2, 2 * len(b"of nobody"))
+    assert blobs.read(ROOT) == TEXT

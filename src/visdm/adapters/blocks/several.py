@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from visdm.adapters.blocks.blobs import Blobs
+from visdm.adapters.blocks.blobs import Blobs, Removed
 from visdm.errors import BlobError
 
 if TYPE_CHECKING:
@@ -38,6 +38,11 @@ class Several(Blobs):
         with ExitStack() as stack:
             for store in reversed(self._stores):
                 stack.callback(store.drop, cid)
+
+    def collect(self, *, everything: bool = False) -> Removed:
+        """Remove what is not needed, in each store by itself."""
+        gone = [store.collect(everything=everything) for store in self._stores]
+        return Removed(sum(one.blocks for one in gone), sum(one.size for one in gone))
 
     def fetch(self, cid: Cid, most: int) -> bytes | None:
         """Return a block from the first store that has it whole."""
