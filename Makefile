@@ -2,7 +2,7 @@
 # Each sets up what it lacks (tools/setup.sh) and is quick when run again.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format contracts forge gas fuzz fuzz-parsers coverage analyse prove clean
+.PHONY: help demo test test-kubo check format contracts forge gas fuzz fuzz-parsers coverage analyse prove clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 PYTHON := .venv/bin/python
@@ -22,6 +22,11 @@ test: check ## set up, check, then run every test (ARGS are pytest's; with any, 
 	$(SETUP) dev forge sandbox
 	@$(if $(ARGS),,$(FORGE) test)
 	@$(PYTHON) -m pytest $(ARGS)
+
+test-kubo: export VISDM_KUBO ?= http://127.0.0.1:5001
+test-kubo: ## try the stores on a running IPFS node (VISDM_KUBO=http://127.0.0.1:5001)
+	$(SETUP) dev
+	@$(PYTHON) -m pytest tests/kubo tests/ports/test_blob_store.py $(ARGS)
 
 check: ## format, lint, types, layers, dependencies, documents
 	$(SETUP) dev

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from visdm.adapters.blocks import BlockFolder, Several
+from visdm.adapters.blocks import BlockFolder, Gateway, Several, store_at
 from visdm.adapters.evm.daos import EvmDaos
 from visdm.adapters.evm.deploy import deploy, market_of
 from visdm.adapters.evm.embedded import EmbeddedNode
@@ -152,8 +152,12 @@ class World:
 
 def open_store(places: Sequence[str]) -> Blobs:
     """Open a store by its place, or several as one. Raises `InputError`, `OutputError`."""
-    stores = [BlockFolder(Path(place)) for place in places]
-    return stores[0] if len(stores) == 1 else Several(stores)
+    found = [store_at(place) for place in places]
+    written = [store for store in found if not isinstance(store, Gateway)]
+    read = [store for store in found if isinstance(store, Gateway)]
+    if len(found) == 1:
+        return found[0]
+    return Several(written, read) if written else Several(read[:1], read[1:])
 
 
 def store_of(world: Path) -> Blobs:
