@@ -72,8 +72,8 @@ def check(
     """
     seen: dict[Path, set[bytes]] = {}
     for folder in folders:
-        with scratch.folder() as private:
-            trial = packages.build_data(folder, private / "trial", name="trial")
+        with scratch.folder() as private, (private / "trial").open("wb") as sink:
+            trial = packages.build_data(folder, sink, name="trial")
         if len(trial.classes) < 2:  # noqa: PLR2004  # there would be nothing to tell apart
             raise FolderError(
                 folder, "has a single class", hint="give each class a folder of its own"

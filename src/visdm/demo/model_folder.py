@@ -25,4 +25,5 @@ def write_model(folder: Path, validation: Path, packages: Packages) -> None:
     settings = settings.replace("size = [8, 8]", f"size = [{fed.side}, {fed.side}]")
     (folder / MODEL_FILE).write_text(settings, "utf-8")
     (folder / "model.py").write_text((shipped / "model.py").read_text("utf-8"), "utf-8")
-    packages.build_data(validation, folder / VALIDATION_FILE, name="validation images")
+    with (folder / VALIDATION_FILE).open("wb") as sink:
+        packages.build_data(validation, sink, name="validation images")

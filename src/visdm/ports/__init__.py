@@ -6,7 +6,16 @@ adapter writes appears under its final name only when whole.
 """
 
 from visdm.ports.computing import Computation, Limits, Sandbox
-from visdm.ports.files import BlobStore, Clock, Packages, Progress, Scratch, Vault, silent
+from visdm.ports.files import (
+    BlobStore,
+    Clock,
+    Packages,
+    Progress,
+    Scratch,
+    Vault,
+    Writer,
+    silent,
+)
 from visdm.ports.market import Chain, Daos
 
 __all__ = [
@@ -21,5 +30,6 @@ __all__ = [
     "Sandbox",
     "Scratch",
     "Vault",
+    "Writer",
     "silent",
 ]

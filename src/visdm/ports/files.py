@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from typing_extensions import Buffer
+
     from visdm.domain.packages import DataSummary, ModelSummary
 
 Progress = Callable[[int, int], None]
@@ -98,16 +100,32 @@ class Vault(Protocol):
         ...
 
 
+class Writer(Protocol):
+    """What bytes are poured into."""
+
+    def write(self, content: Buffer, /) -> int:
+        """Take bytes in; return how many were taken."""
+        ...
+
+
 class Packages(Protocol):
     """Builds packages from the owner's files and looks into opened ones."""
 
     def build_data(
-        self, folder: Path, target: Path, *, name: str, progress: Progress = silent
+        self,
+        source: Path,
+        sink: Writer,
+        *,
+        name: str,
+        keep_exif: bool = False,
+        progress: Progress = silent,
     ) -> DataSummary:
-        """Pack a class-per-folder tree of images into one Parquet file, images byte for byte.
+        """Pour labelled images into `sink` as one Parquet file, their bytes as they are.
 
-        The same input gives the same bytes. Raises `FolderError` or `ImageError` naming
-        every file at fault.
+        `source` is a class-per-folder tree, a `.csv` with paths and labels, or a `.parquet`.
+        Personal metadata of images is left out unless `keep_exif`. The same input gives the
+        same bytes. Raises `FolderError`, `ImageError` naming every image at fault, or
+        `OutputError`; what the sink holds then is worth nothing.
         """
         ...
 

@@ -181,7 +181,8 @@ class Consumer:
         """Measure a model (its folder and weights) on a folder of images of one's own."""
         with self.scratch.folder() as private:
             package, script = private / "images.parquet", private / "model.tar"
-            self.packages.build_data(images, package, name="held-out images")
+            with package.open("wb") as sink:
+                self.packages.build_data(images, sink, name="held-out images")
             self.packages.build_model(model, script)
             inputs = {"model": script, "weights": weights, "package": package}
             task = Computation("evaluate", {"classes": list(report.classes)}, inputs, Limits())

@@ -53,7 +53,8 @@ class Supplier:
         recipient = parcels.recipient_of(self.chain, provider)
         with self.scratch.folder() as private:
             plain = private / "package.parquet"
-            summary = self.packages.build_data(folder, plain, name=name, progress=progress)
+            with plain.open("wb") as sink:
+                summary = self.packages.build_data(folder, sink, name=name, progress=progress)
             mine = self.assets(kind=Kind.DATA)
             known = parcels.already_sent(self, mine, summary.digest, provider)
             if known is not None:
