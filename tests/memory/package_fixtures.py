@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from memory.building import build
 from memory.pictures import PETS, SOURCE, TOML, fill
 from visdm.adapters.packages import FilePackages
 
@@ -35,5 +36,5 @@ def target(tmp_path: Path) -> Path:
 @pytest.fixture
 def model(tmp_path: Path, packages: Packages, pets: Path) -> Path:
     folder = fill(tmp_path / "model", {"visdm.toml": TOML.encode(), "model.py": SOURCE.encode()})
-    packages.build_data(pets, folder / "validation.parquet", name="held out")
+    build(packages, pets, folder / "validation.parquet", name="held out")
     return folder

@@ -11,7 +11,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 from PIL import Image
 
-from visdm.adapters.packages import data
+from visdm.adapters.packages import rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,8 +78,8 @@ def stranger(
 ) -> Path:
     """Write a package as somebody could who has pyarrow and no scruples."""
     cells = [None if content is None else {"bytes": content, "path": "x"} for content in shown]
-    table = pa.table({"image": cells, "label": labels}, schema=data.COLUMNS)
-    metadata = data.described(name or "", ["?"])
+    table = pa.table({"image": cells, "label": labels}, schema=rows.COLUMNS)
+    metadata = rows.described(name or "", ["?"])
     listed = json.dumps(list(classes) if isinstance(classes, tuple) else classes)
     metadata["huggingface"] = metadata["huggingface"].replace('["?"]', listed)
     if name is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ MAX_PIXELS = 178_956_970
 @dataclass(frozen=True)
 class DataSummary:
     """A data package: `digest` is the SHA-256 of its bytes, in hex, a secret of owner and
-    provider until the owner says otherwise (who has the images can compute it).
+    provider until the owner says otherwise (who has the images can compute it). `stripped`
+    counts the images that lost personal metadata when it was built, of which it says nothing.
     """
 
     name: str
@@ -33,6 +34,7 @@ class DataSummary:
     classes: tuple[str, ...]
     digest: str
     size: int
+    stripped: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)

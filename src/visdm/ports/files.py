@@ -189,12 +189,12 @@ class Packages(Protocol):
         keep_exif: bool = False,
         progress: Progress = silent,
     ) -> DataSummary:
-        """Pack labelled images into one Parquet file, written to `sink` as it comes.
+        """Pour labelled images into `sink` as one Parquet file, their bytes as they are.
 
-        `source` is a class-per-folder tree, a CSV of paths and labels, or a Parquet file.
-        Images are kept byte for byte but for personal metadata, which `keep_exif` keeps too.
-        The same input gives the same bytes. Raises `FolderError` or `ImageError` naming
-        every file at fault; what was written is then worth nothing.
+        `source` is a class-per-folder tree, a `.csv` with paths and labels, or a `.parquet`.
+        Personal metadata of images is left out unless `keep_exif`. The same input gives the
+        same bytes. Raises `FolderError`, `ImageError` naming every image at fault, or
+        `OutputError`; what the sink holds then is worth nothing.
         """
         ...
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visdm.domain.packages import DataSummary, ModelSummary
-    from visdm.ports import Progress
+    from visdm.ports import Progress, Writer
 
 __all__ = ["FilePackages"]
 
@@ -22,13 +22,27 @@ class FilePackages:
     """Builds packages from the owner's files and looks into opened ones."""
 
     def build_data(
-        self, folder: Path, target: Path, *, name: str, progress: Progress = silent
+        self,
+        source: Path,
+        sink: Writer,
+        *,
+        name: str,
+        keep_exif: bool = False,
+        progress: Progress = silent,
     ) -> DataSummary:
-        """Pack a class-per-folder tree of images into one Parquet file, images byte for byte.
+        """Pour a data package of the images in `source` into `sink`.
 
-        Raises `FolderError`, `ImageError`, `InputError` for the name, or `OutputError`.
+        `source` is a folder with one folder per class, a `.csv` file with a header that names
+        a path column (`path`, `file_name`, `image` or `filename`) and a `label` or `class`, or
+        a `.parquet` file as `datasets` writes them. Images stay as they are byte for byte, but
+        for their personal metadata (`visdm.adapters.packages.privacy`), which is left out
+        unless `keep_exif`. Nothing is written past the first fault: what the sink holds after
+        an error is worth nothing.
+
+        Raises `FolderError`, `ImageError`, `InputError` for the name, `OutputError` when the
+        sink raises `OSError`, and whatever else it raises.
         """
-        return data.build(folder, target, name=name, progress=progress)
+        return data.build(source, sink, name=name, keep_exif=keep_exif, progress=progress)
 
     def build_model(self, folder: Path, target: Path) -> ModelSummary:
         """Pack a model folder; raises `FolderError`, `ModelError` or `OutputError`."""
@@ -41,11 +55,3 @@ class FilePackages:
     def inspect_model(self, package: Path) -> ModelSummary:
         """Read and check a model package; raises `ModelError`."""
         return model.inspect(package)
-
-    def digest(self, package: Path) -> str:
-        """Return the SHA-256 of a file, in hex; raises `FolderError` when it cannot be read."""
-        try:
-            with package.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise FolderError(package.name, f"cannot be read ({error.strerror})") from error

@@ -7,8 +7,8 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from visdm.adapters.packages import archive, syntax
+from visdm.adapters.packages.files import entries, shown
 from visdm.adapters.packages.opened import inspect_file
-from visdm.adapters.packages.tree import listed, shown
 from visdm.adapters.packages.whole import whole
 from visdm.domain.models import BUILDER, ModelConfig
 from visdm.domain.packages import MODEL_FILE, VALIDATION_FILE, ModelSummary
@@ -28,7 +28,10 @@ def build(folder: Path, target: Path) -> ModelSummary:
     Raises `FolderError` for what does not belong, `ModelError` for what is wrong in it, and
     `OutputError`.
     """
-    files = [_belonging(folder, path) for path in listed(folder) if path.name != _SKIPPED]
+    names = sorted(entry.name for entry in entries(folder) if entry.name != _SKIPPED)
+    if not names:
+        raise FolderError(folder, "is empty", hint="name a folder with files in it")
+    files = [_belonging(folder, folder / name) for name in names]
     with whole(target) as sink:
         archive.pack(files, sink)
         # Checked under its temporary name: a package that fails never gets its own.

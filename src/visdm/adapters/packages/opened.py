@@ -17,14 +17,14 @@ import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 
 from visdm.adapters.packages import footer
-from visdm.adapters.packages.data import (
+from visdm.adapters.packages.images import HINT, MAX_IMAGE_BYTES, fault
+from visdm.adapters.packages.rows import (
     COLUMNS,
     FEATURES_KEY,
     GROUP_BYTES,
     GROUP_ROWS,
     described,
 )
-from visdm.adapters.packages.images import HINT, MAX_IMAGE_BYTES, fault
 from visdm.domain.models import is_name
 from visdm.domain.packages import IMAGE_COLUMN, LABEL_COLUMN, MAX_CLASSES, NAME_KEY, DataSummary
 from visdm.errors import FolderError, ImageError
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     _Cells = tuple[bytes | None, int | None]
 
-_HINT = "its owner can build it again from a folder of images"
-_MAX_CHUNK = GROUP_BYTES + MAX_IMAGE_BYTES + (1 << 20)
+_HINT = "its owner can build it again from the images"
+_MAX_CHUNK = max(GROUP_BYTES, MAX_IMAGE_BYTES) + (1 << 20)
 _BATCH_BYTES = 1 << 27
 _MAX_BAD = 1000
 _TEXT = r'"(?:[^"\\]++|\\.)*+"'
@@ -113,7 +113,7 @@ def _described(path: str, found: Any) -> tuple[str, tuple[str, ...]]:  # noqa: A
 
 
 def _classes(features: str) -> tuple[str, ...]:
-    """Return the classes in the metadata if it is written as `data.described` writes it."""
+    """Return the classes in the metadata if it is written as `rows.described` writes it."""
     before, after = described("", ["?"])[FEATURES_KEY].split('["?"]')
     names = features.removeprefix(before).removesuffix(after)
     if len(names) != len(features) - len(before) - len(after) or not _NAMES.fullmatch(names):

@@ -1,147 +1,141 @@
-"""A class-per-folder tree of images: what is in it, and what does not belong."""
+"""A class-per-folder tree of images, as a source: what is in it, and what does not belong."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from visdm.adapters.packages.files import IRREGULAR, entries, leads_out, read, shown
+from visdm.adapters.packages.source import Sample
 from visdm.domain.models import MAX_NAME, is_name
 from visdm.domain.packages import IMAGE_SUFFIXES, MAX_CLASSES
 from visdm.errors import FolderError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
 _LAYOUT = "make one folder per class, with images directly inside: photos/cats/1.jpg"
-_HIDDEN = ("thumbs.db", "desktop.ini")
+_UNNAMED = f"is not named as an image ({', '.join(IMAGE_SUFFIXES)})"
 _NAMED = 5
 
 
 @dataclass(frozen=True)
 class Tree:
-    """`images` are (label, path) by class, then file name; `strays` (name, problem)."""
+    """Samples by class, then file name. No more than one class's names are held at a time."""
 
     root: Path
     classes: tuple[str, ...]
-    images: tuple[tuple[int, Path], ...]
-    strays: tuple[tuple[str, str], ...]
+    total: int
+    bad: tuple[tuple[str, str], ...]
 
-    def name(self, path: Path) -> str:
-        """Return how messages call `path`."""
-        return shown(path.relative_to(self.root).as_posix())
+    def samples(self) -> Iterator[Sample]:
+        """Read the images one by one."""
+        for label, folder in enumerate(self.classes):
+            for name in _looked_into(self.root / folder).images:
+                path = self.root / folder / name
+                yield Sample(shown(f"{folder}/{name}"), label, *read(path))
 
 
-def survey(root: Path) -> Tree:
+@contextmanager
+def opened(root: Path) -> Iterator[Tree]:
     """Look at every name under `root` without opening a file.
 
     Raises `FolderError` when it is not a class-per-folder tree.
     """
     try:
-        return _surveyed(root)
+        tree = _surveyed(root)
     except OSError as error:
         raise FolderError(root, f"cannot be looked at ({error.strerror})") from error
+    yield tree
+
+
+@dataclass
+class _Names:
+    """What lies in a folder, sorted; `strays` with what is wrong with each."""
+
+    folders: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
+    strays: list[tuple[str, str]] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
 
 
 def _surveyed(root: Path) -> Tree:
-    entries = listed(root)
-    folders = [entry for entry in entries if entry.is_dir()]
-    loose = [entry for entry in entries if not entry.is_dir()]
-    _refuse_outside(root, [entry for entry in loose if _is_image(entry)])
-    if not folders:
+    top = _looked_into(root)
+    if not (top.folders or top.images or top.strays):
+        raise FolderError(root, "is empty", hint="name a folder with files in it")
+    _refuse_outside(root, top.images)
+    if not top.folders:
         raise FolderError(root, "holds no class folders", hint=_LAYOUT)
-    if len(folders) > MAX_CLASSES:
+    if len(top.folders) > MAX_CLASSES:
         raise FolderError(root, f"holds more than {MAX_CLASSES} classes", hint=_LAYOUT)
-    strays = [(shown(entry.name), _stray(entry)) for entry in loose]
-    images: list[tuple[int, Path]] = []
-    empty: list[str] = []
-    for label, folder in enumerate(folders):
+    bad, empty, total = [(shown(name), problem) for name, problem in top.strays], [], 0
+    for folder in top.folders:
         inside = _inside(root, folder)
-        images += [(label, entry) for entry in inside if _is_image(entry)]
-        others = [entry for entry in inside if not _is_image(entry)]
-        strays += [(shown(f"{folder.name}/{entry.name}"), _stray(entry)) for entry in others]
-        if len(others) == len(inside):
-            empty.append(folder.name)
+        total += len(inside.images)
+        bad += [(shown(f"{folder}/{name}"), problem) for name, problem in inside.strays]
+        if not inside.images:
+            empty.append(folder)
     if empty:
         problem = f"no images of the class {_some(empty)}"
         raise FolderError(root, problem, hint="add images to it or remove the folder")
-    return Tree(root, tuple(folder.name for folder in folders), tuple(images), tuple(strays))
+    return Tree(root, tuple(top.folders), total, tuple(bad))
 
 
-def listed(root: Path) -> list[Path]:
-    """Return what lies directly in a folder, by name, hidden files left out.
-
-    Raises `FolderError` when the folder cannot be listed or a link leads out of it.
-    """
-    try:
-        entries = sorted(root.iterdir(), key=lambda entry: entry.name)
-        entries = [entry for entry in entries if not _is_hidden(entry.name)]
-    except FileNotFoundError:
-        raise FolderError(root, "does not exist", hint="check the path") from None
-    except NotADirectoryError:
-        raise FolderError(root, "is not a folder", hint="name the folder") from None
-    except OSError as error:
-        raise FolderError(root, f"cannot be listed ({error.strerror})") from error
-    if not entries:
-        raise FolderError(root, "is empty", hint="name a folder with files in it")
-    return entries
-
-
-def shown(name: str) -> str:
-    """Return a file's name fit for one line on a terminal, whatever bytes it is made of."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
-
-
-def _inside(root: Path, folder: Path) -> list[Path]:
-    if not is_name(folder.name):
-        problem = f"the folder {shown(folder.name)} cannot be the name of a class"
+def _inside(root: Path, folder: str) -> _Names:
+    if not is_name(folder):
+        problem = f"the folder {shown(folder)} cannot be the name of a class"
         raise FolderError(root, problem, hint=f"at most {MAX_NAME} printable characters")
-    _refuse_escape(root, folder)
-    try:
-        inside = listed(folder)
-    except FolderError as error:
-        if error.problem == "is empty":
-            return []
-        raise
-    for entry in inside:
-        _refuse_escape(root, entry)
-        if entry.is_dir():
-            problem = f"{shown(f'{folder.name}/{entry.name}')} is a folder inside a class"
-            raise FolderError(root, problem, hint=_LAYOUT)
+    if (root / folder).is_symlink():
+        _refuse_escape(root, folder)
+    inside = _looked_into(root / folder)
+    for name in inside.links:
+        _refuse_escape(root, f"{folder}/{name}")
+    if inside.folders:
+        problem = f"{shown(f'{folder}/{inside.folders[0]}')} is a folder inside a class"
+        raise FolderError(root, problem, hint=_LAYOUT)
     return inside
 
 
-def _refuse_outside(root: Path, images: Sequence[Path]) -> None:
+def _looked_into(folder: Path) -> _Names:
+    """Part the names in a folder by what they stand for; of its entries nothing else is kept."""
+    names = _Names()
+    for entry in entries(folder):
+        # An entry's own answers fail where links go in a circle; asking a path costs more.
+        asked = Path(entry) if entry.is_symlink() else entry
+        if entry.is_symlink():
+            names.links.append(entry.name)
+        if asked.is_dir():
+            names.folders.append(entry.name)
+        elif not asked.is_file():
+            names.strays.append((entry.name, IRREGULAR))
+        elif not entry.name.lower().endswith(IMAGE_SUFFIXES):
+            names.strays.append((entry.name, _UNNAMED))
+        else:
+            names.images.append(entry.name)
+    names.folders.sort()
+    names.images.sort()
+    names.strays.sort()
+    names.links.sort()
+    return names
+
+
+def _refuse_outside(root: Path, images: Sequence[str]) -> None:
     if images:
-        problem = f"{_some([entry.name for entry in images])} without a class"
+        problem = f"{_some(images)} without a class"
         raise FolderError(root, problem, hint=_LAYOUT)
 
 
-def _refuse_escape(root: Path, entry: Path) -> None:
-    if not entry.is_symlink():
-        return
-    name = shown(entry.relative_to(root).as_posix())
+def _refuse_escape(root: Path, inside: str) -> None:
     try:
-        inside = entry.resolve(strict=True).is_relative_to(root.resolve())
+        out = leads_out(root.resolve(), root / inside)
     except (OSError, RuntimeError):
-        raise FolderError(root, f"{name} is a link that leads nowhere") from None
-    if not inside:
+        raise FolderError(root, f"{shown(inside)} is a link that leads nowhere") from None
+    if out:
         hint = "copy the file into the folder: what is packed must be what you see there"
-        raise FolderError(root, f"{name} is a link that leads out of the folder", hint=hint)
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _HIDDEN
-
-
-def _is_image(entry: Path) -> bool:
-    return entry.suffix.lower() in IMAGE_SUFFIXES and entry.is_file()
-
-
-def _stray(entry: Path) -> str:
-    if not entry.is_file():
-        return "is not a regular file"
-    return f"is not named as an image ({', '.join(IMAGE_SUFFIXES)})"
+        problem = f"{shown(inside)} is a link that leads out of the folder"
+        raise FolderError(root, problem, hint=hint)
 
 
 def _some(names: Sequence[str]) -> str:

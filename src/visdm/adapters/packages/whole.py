@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import tempfile
 from contextlib import contextmanager
@@ -14,54 +12,29 @@ from visdm.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from io import BufferedReader, BufferedWriter
 
 
-class Sink(io.RawIOBase):
-    """A file being written, which knows the size and SHA-256 of what passed."""
+class Sink:
+    """A file being written under a temporary name."""
 
-    def __init__(self, descriptor: int, path: Path) -> None:
-        super().__init__()
+    def __init__(self, file: BufferedWriter, path: Path) -> None:
+        self._file = file
         self._path = path
-        self._file = io.FileIO(descriptor, "wb")
-        self._hash = hashlib.sha256()
-        self.size = 0
 
-    @property
-    def digest(self) -> str:
-        """The SHA-256 of all that was written, in hex."""
-        return self._hash.hexdigest()
+    def write(self, content: bytes) -> None:
+        """Write all of `content`."""
+        self._file.write(content)
 
-    def writable(self) -> bool:
-        """Say that this can be written to."""
-        return True
-
-    def tell(self) -> int:
-        """Return how many bytes were written."""
-        return self.size
-
-    def write(self, content: Any, /) -> int:  # noqa: ANN401 - as io declares it: any buffer
-        """Write all of `content`; return its length in bytes."""
-        view = memoryview(content).cast("B")
-        done = 0
-        while done < len(view):
-            done += self._file.write(view[done:])
-        self._hash.update(view)
-        self.size += len(view)
-        return len(view)
-
-    def reader(self) -> io.BufferedIOBase:
+    def reader(self) -> BufferedReader:
         """Open what was written so far."""
+        self._file.flush()
         return self._path.open("rb")
 
     def sync(self) -> None:
         """Bring it to the disk."""
+        self._file.flush()
         os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-        super().close()
 
 
 @contextmanager
@@ -76,7 +49,8 @@ def whole(target: Path) -> Iterator[Sink]:
         raise _unwritable(target, error) from error
     temporary = Path(name)
     try:
-        with Sink(descriptor, temporary) as sink:
+        with os.fdopen(descriptor, "wb") as file:
+            sink = Sink(file, temporary)
             yield sink
             sink.sync()
         temporary.replace(target)

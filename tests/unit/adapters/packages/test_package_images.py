@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from memory.building import build
 from memory.pictures import animation, fill, picture
 from visdm.adapters.packages import images
 from visdm.errors import (
@@ -30,7 +31,7 @@ pytest_plugins = ("memory.package_fixtures",)
 def faults(packages: Packages, folder: Path, target: Path) -> dict[str, str]:
     """Check that a folder is refused and nothing written; return the files named."""
     with pytest.raises(ImageError) as caught:
-        packages.build_data(folder, target, name="pets")
+        build(packages, folder, target, name="pets")
     assert list(target.parent.iterdir()) == []
     assert caught.value.hint
     return dict(caught.value.bad)

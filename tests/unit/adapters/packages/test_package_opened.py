@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memory.pictures import GOOD, stranger
-from visdm.adapters.packages import data, footer
+from visdm.adapters.packages import footer, rows
 from visdm.errors import (
     FolderError,
     ImageError,
@@ -98,7 +98,7 @@ def test_a_package_that_describes_itself_falsely_is_refused(
 
 
 def test_deeply_nested_metadata_is_refused(packages: Packages, target: Path) -> None:
-    table = pa.table({"image": [], "label": []}, schema=data.COLUMNS)
+    table = pa.table({"image": [], "label": []}, schema=rows.COLUMNS)
     deep = {"visdm.name": "pets", "huggingface": "[" * 100_000}
     pq.write_table(table.replace_schema_metadata(deep), target, compression="none")
     with pytest.raises(FolderError, match="does not say"):
@@ -130,7 +130,7 @@ def test_a_package_without_rows_is_refused(packages: Packages, target: Path) -> 
 def test_other_columns_are_refused(
     packages: Packages, target: Path, columns: dict[str, Any]
 ) -> None:
-    metadata = data.described("pets", ["cats"])
+    metadata = rows.described("pets", ["cats"])
     pq.write_table(pa.table(columns).replace_schema_metadata(metadata), target, compression="none")
     with pytest.raises(FolderError, match="exactly the columns image and label"):
         packages.inspect_data(target)
@@ -203,9 +203,9 @@ def test_deep_metadata_is_refused_where_a_library_raised_the_recursion_limit(
     target: Path,
 ) -> None:
     deep = "[" * 300_000
-    metadata = data.described("pets", ["?"])
+    metadata = rows.described("pets", ["?"])
     metadata["huggingface"] = metadata["huggingface"].replace('["?"]', deep)
-    table = pa.table({"image": [], "label": []}, schema=data.COLUMNS)
+    table = pa.table({"image": [], "label": []}, schema=rows.COLUMNS)
     pq.write_table(table.replace_schema_metadata(metadata), target, compression="none")
     program = (
         "import sys, pathlib; sys.setrecursionlimit(10**6)\n"

@@ -1,0 +1,43 @@
+"""What a data package is made from: anything that yields labelled images one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+class Sample(NamedTuple):
+    """A labelled image: `name` is what messages call it, `label` counts the source's classes.
+
+    Where `problem` says something, it could not be had, and `label` and `content` mean nothing.
+    """
+
+    name: str
+    label: int
+    content: bytes
+    problem: str = ""
+
+
+class Source(Protocol):
+    """Labelled images in an order that is always the same, however many they are."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The names of the classes, each of which has a sample."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """How many samples there are, for progress."""
+        ...
+
+    @property
+    def bad(self) -> Sequence[tuple[str, str]]:
+        """(name, problem) of what was found not to belong before any image was read."""
+        ...
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the samples; no more than one image is held at a time, or one small batch."""
+        ...
