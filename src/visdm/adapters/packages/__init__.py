@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from visdm.adapters.packages import data, model, opened
-from visdm.errors import FolderError
 from visdm.ports import silent
 
 if TYPE_CHECKING:
