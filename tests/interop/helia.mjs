@@ -28,7 +28,7 @@ const LOOPBACK = "/ip4/127.0.0.1/";
 // Where store.py keeps a block; of an `interface-blockstore` only what Helia asks for here.
 class BlockFolder {
   constructor(root) {
-    this.path = (cid) => join(root, "blocks", cid.toString().slice(-3, -1), cid.toString());
+    this.path = (cid) => join(root, "blocks", cid.toString().at(-2), cid.toString());
   }
 
   has(cid) {

@@ -1,6 +1,6 @@
 """The embedded store: one file per block in a folder that several processes may share.
 
-ROOT/blocks/XX/CID    a block; XX are the last letters of its CID but one
+ROOT/blocks/X/CID     a block; X is the last letter of its CID but one: the last has few values
 ROOT/pins/CID         an empty file for each blob that is kept
 ROOT/partial/         blocks being written; what killed processes left is cleaned on opening
 ROOT/lock             held together by all who add, and alone by who removes
@@ -53,7 +53,7 @@ class BlockFolder(Blobs):
     def path(self, cid: Cid) -> Path:
         """Return where the block `cid` is, or would be."""
         name = str(cid)
-        return self._blocks / name[-3:-1] / name
+        return self._blocks / name[-2] / name
 
     def pins(self) -> list[Cid]:
         """Return the roots of all blobs that are kept, by CID."""
