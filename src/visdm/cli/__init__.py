@@ -7,13 +7,14 @@ import sys
 import click
 
 from visdm import __version__
+from visdm.cli.account import account
 from visdm.cli.daos import dao
 from visdm.cli.demo import demo
 from visdm.cli.devnet import devnet
 from visdm.cli.earnings import earnings
 from visdm.cli.experiments import experiment
 from visdm.cli.jobs import job, provider
-from visdm.cli.looking import account, asset
+from visdm.cli.looking import asset
 from visdm.cli.rounds import delegate, round_
 from visdm.errors import VisdmError
 

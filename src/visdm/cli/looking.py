@@ -1,4 +1,4 @@
-"""`visdm account` and `visdm asset`: look at a market."""
+"""`visdm asset`: look at what a market offers."""
 
 from __future__ import annotations
 
@@ -16,30 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visdm.ports import BlobStore
-
-
-@click.group()
-def account() -> None:
-    """Look at the accounts of a market."""
-
-
-@account.command("list")
-@home_option
-@json_option
-def account_list(home: Path, *, as_json: bool) -> None:
-    """List the accounts with what they hold and can withdraw."""
-    with market(home) as world:
-        chain = world.chain(place.OPERATOR)
-        rows = [
-            {
-                "account": name,
-                "address": world.address(name),
-                "balance": chain.balance(world.address(name)),
-                "claimable": chain.claimable(world.address(name)),
-            }
-            for name in world.names
-        ]
-    print_rows(rows, as_json=as_json, amounts=("balance", "claimable"))
 
 
 @click.group()
