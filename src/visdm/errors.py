@@ -9,6 +9,7 @@
     │   │   ├── ModelError            a model package cannot be used
     │   │   └── TermsError            a round's terms contradict themselves
     │   ├── UnknownError              a name or number stands for nothing on this market
+    │   ├── KeyFileError              an account's key files cannot be made or opened
     │   ├── OutputError               the place to write to cannot be written
     │   └── RefusedError              the contracts refused a transaction
     └── WorldError                    exit code 3: the world is at fault
@@ -38,6 +39,7 @@ __all__ = [
     "ImageError",
     "InputError",
     "JobError",
+    "KeyFileError",
     "ModelError",
     "NotGrantedError",
     "OutputError",
@@ -120,6 +122,10 @@ class UnknownError(UserError):
         super().__init__(f"unknown {kind}: {name}", hint=hint)
         self.kind = kind
         self.name = str(name)
+
+
+class KeyFileError(UserError):
+    """An account's key files cannot be made or opened."""
 
 
 class OutputError(UserError):

@@ -26,11 +26,12 @@ from visdm.adapters.evm.history import Entry, history
 from visdm.adapters.evm.jobs import EvmChain
 from visdm.adapters.evm.remote import RemoteNode
 from visdm.adapters.evm.session import Ledger
+from visdm.adapters.keys import KeyFolder, read_secret
 from visdm.adapters.machine import MachineClock, MachineScratch
 from visdm.adapters.packages import FilePackages
 from visdm.adapters.sandboxes import BareProcess, Bubblewrap
 from visdm.adapters.vault import AgeVault
-from visdm.errors import OutputError, UnknownError
+from visdm.errors import KeyFileError, OutputError, UnknownError
 from visdm.services.consumer import Consumer
 from visdm.services.member import Member
 from visdm.services.provider import ComputeProvider
@@ -181,6 +182,19 @@ def packages() -> Packages:
 def scratch() -> Scratch:
     """Return private folders of this user's, outside of any world."""
     return MachineScratch(Path(tempfile.gettempdir()) / f"visdm-{os.getuid()}")
+
+
+def accounts(folder: Path) -> KeyFolder:
+    """Return the accounts whose keys are in `folder`."""
+    return KeyFolder(folder)
+
+
+def password_in(path: Path) -> str:
+    """Return the first line of a file that this user alone can read. Raises `KeyFileError`."""
+    try:
+        return read_secret(path).decode().split("\n")[0].removesuffix("\r")
+    except UnicodeDecodeError:
+        raise KeyFileError(f"{path} is not text", hint="write the password as UTF-8") from None
 
 
 def key_of(seed: int, name: str) -> LocalAccount:

@@ -7,6 +7,7 @@ import sys
 import click
 
 from visdm import __version__
+from visdm.cli.account import account
 from visdm.cli.assets import asset
 from visdm.cli.daos import dao
 from visdm.cli.demo import demo
@@ -14,7 +15,6 @@ from visdm.cli.devnet import devnet
 from visdm.cli.earnings import earnings
 from visdm.cli.experiments import experiment
 from visdm.cli.jobs import job, provider
-from visdm.cli.looking import account
 from visdm.cli.rounds import delegate, round_
 from visdm.cli.store import store
 from visdm.errors import VisdmError

@@ -62,7 +62,7 @@ class AgeVault:
     def encrypting(self, sink: Writer) -> AbstractContextManager[Sealing]:
         """Yield what encrypts to a fresh key, in a thread that alone writes to `sink`.
 
-        Fastest in pieces of 256 KiB and more; holds 5 MiB at most. Raises what the sink raised.
+        Fastest in pieces of 256 to 512 KiB; holds 2 MiB at most. Raises what the sink raised.
         """
         return sealing(sink)
 

@@ -18,8 +18,8 @@ CLOSED = (pyrage.DecryptError, OSError, RuntimeError, ValueError)
 """What pyrage raises on files that it cannot open, or that end or change midway."""
 _DRAUGHT = 1 << 18
 """Bytes to ask of a source at a time."""
-_PIECES = 16
-"""How many of pyrage's 8 KiB to write at once: as much as stays in a processor's own cache."""
+_GATHERED = 1 << 6
+"""How many of pyrage's 8 KiB to hash and write at once."""
 
 
 def unlock(source: Reader, file: IO[bytes], identity: Any, name: str) -> str:  # noqa: ANN401
@@ -101,7 +101,7 @@ class _Plain:
 
     def write(self, plain: bytes) -> int:
         self._gathered.append(plain)
-        if len(self._gathered) >= _PIECES:
+        if len(self._gathered) >= _GATHERED:
             self.finish()
         return len(plain)
 

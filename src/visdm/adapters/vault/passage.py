@@ -12,10 +12,12 @@ from visdm.errors import VaultError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PIECE = 1 << 18
+Piece = bytes | bytearray
+"""Bytes that whoever handed them over does not touch again."""
+PIECE = 1 << 19
 """Bytes of the largest piece to be handed over."""
-_AHEAD = 16
-"""Pieces that wait to be taken: they bound the memory, and keep both sides busy."""
+_AHEAD = 2
+"""Pieces that wait to be taken: what keeps both sides busy and still in the processor's cache."""
 
 
 class Halt(Exception):  # noqa: N818 - no error: it makes pyrage let go
@@ -35,13 +37,13 @@ class Passage:
     """
 
     def __init__(self) -> None:
-        self._pieces: SimpleQueue[bytes] = SimpleQueue()
+        self._pieces: SimpleQueue[Piece] = SimpleQueue()
         self._room: SimpleQueue[None] = SimpleQueue()
         self.left = False
         for _ in range(_AHEAD):
             self._room.put(None)
 
-    def give(self, piece: bytes) -> bool:
+    def give(self, piece: Piece) -> bool:
         """Hand over `piece`, which is not empty, once there is room; say whether it was taken."""
         if not self.left:
             self._room.get()
@@ -59,7 +61,7 @@ class Passage:
         while not self.left:
             self._room.get()
 
-    def take(self) -> bytes:
+    def take(self) -> Piece:
         """Return the next piece; for ever b"" when nothing more comes."""
         piece = self._pieces.get()
         if piece:
