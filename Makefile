@@ -20,8 +20,13 @@ demo: ## set up and run a whole trade on real images (make demo ARGS="--out DIR"
 
 test: check ## set up, check, then run every test (ARGS are pytest's; with any, forge is left out)
 	$(SETUP) dev forge sandbox
-	@$(if $(ARGS),,$(FORGE) test)
+ifneq ($(ARGS),)
 	@$(PYTHON) -m pytest $(ARGS)
+else
+	@$(FORGE) test
+	@$(PYTHON) -m pytest --numprocesses auto --dist loadfile -m 'not alone'
+	@$(PYTHON) -m pytest -m alone
+endif
 
 test-kubo: export VISDM_KUBO ?= http://127.0.0.1:5001
 test-kubo: ## try the stores on a running IPFS node (VISDM_KUBO=http://127.0.0.1:5001)

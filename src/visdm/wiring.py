@@ -25,7 +25,7 @@ from visdm.adapters.evm.embedded import EmbeddedNode
 from visdm.adapters.evm.history import Entry, history
 from visdm.adapters.evm.jobs import EvmChain
 from visdm.adapters.evm.remote import RemoteNode
-from visdm.adapters.evm.session import Ledger
+from visdm.adapters.evm.session import Ledger, send_ether
 from visdm.adapters.keys import KeyFolder, read_secret
 from visdm.adapters.machine import MachineClock, MachineScratch
 from visdm.adapters.packages import FilePackages
@@ -38,14 +38,18 @@ from visdm.services.provider import ComputeProvider
 from visdm.services.supplier import Supplier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from eth_account.signers.local import LocalAccount
 
     from visdm.adapters.blocks import Blobs
+    from visdm.adapters.keys import OpenedAccount
     from visdm.ports import BlobStore, Clock, Limits, Packages, Sandbox, Scratch
 
 OPERATOR = "operator"
+GAS_MONEY = 10**18
+"""Wei given to an account that is not the world's: one play ether."""
+
 BLOBS = "blobs"
 """The folder of a world's store."""
 
@@ -64,6 +68,8 @@ class World:
     ledger: Ledger
     store: BlobStore
     sandbox: Sandbox
+    own: OwnAccounts | None = None
+    """Accounts that are not the world's: opened when they first act."""
 
     @property
     def clock(self) -> Clock:
@@ -82,20 +88,23 @@ class World:
 
     def address(self, name: str) -> str:
         """Return the address of a named account. Raises `UnknownError`."""
-        if name not in self.names:
-            known = ", ".join(self.names)
-            raise UnknownError("account", name, hint=f"known here: {known}")
-        return str(key_of(self.seed, name).address)
+        if name in self.names:
+            return str(key_of(self.seed, name).address)
+        if self.own is not None and name in self.own.names():
+            return self.own.address(name)
+        known = ", ".join(self.names)
+        raise UnknownError("account", name, hint=f"known here: {known}")
 
     def name(self, address: str) -> str:
         """Return an account's name, or its address where it has none here."""
         known = {str(key_of(self.seed, name).address): name for name in self.names}
+        if address not in known and self.own is not None:
+            known |= {self.own.address(name): name for name in self.own.names()}
         return known.get(address, address)
 
     def chain(self, name: str) -> EvmChain:
         """Return the chain as `name` sees it and acts on it."""
-        self.address(name)
-        return EvmChain(self.ledger, key_of(self.seed, name))
+        return EvmChain(self.ledger, self._key(name))
 
     def private(self, name: str) -> Path:
         """Return the folder that only `name` would have on a machine of its own."""
@@ -121,8 +130,7 @@ class World:
 
     def member(self, name: str) -> Member:
         """Return an account in its DAOs."""
-        chain = self.chain(name)
-        return Member(chain, EvmDaos(self.ledger, key_of(self.seed, name)))
+        return Member(self.chain(name), EvmDaos(self.ledger, self._key(name)))
 
     def provider(self, name: str, limits: Limits) -> ComputeProvider:
         """Return a provider with its tools."""
@@ -144,11 +152,46 @@ class World:
         """Let the chain's clock reach `to`: only an embedded chain can."""
         self.node.travel(to)
 
+    def endow(self, address: str) -> None:
+        """As the operator: give an account what its first transactions cost."""
+        send_ether(self.node.web3, key_of(self.seed, OPERATOR), address, GAS_MONEY)
+
+    def _key(self, name: str) -> LocalAccount:
+        self.address(name)
+        if name in self.names or self.own is None:
+            return key_of(self.seed, name)
+        return self.own.opened(name).key
+
     def _vault(self, name: str) -> AgeVault:
-        return vault_in(self.private(name))
+        if name in self.names or self.own is None:
+            return vault_in(self.private(name))
+        return AgeVault(self.own.opened(name).identity)
 
     def _scratch(self, name: str) -> MachineScratch:
         return MachineScratch(self.private(name) / "scratch")
+
+
+class OwnAccounts:
+    """The accounts in a folder of keys; each is opened once, with the password that `ask` gives."""
+
+    def __init__(self, keys: KeyFolder, ask: Callable[[str], str]) -> None:
+        self._keys = keys
+        self._ask = ask
+        self._opened: dict[str, OpenedAccount] = {}
+
+    def names(self) -> list[str]:
+        """Return their names."""
+        return self._keys.names()
+
+    def address(self, name: str) -> str:
+        """Return an account's address, for which no password is needed."""
+        return self._keys.show(name).address
+
+    def opened(self, name: str) -> OpenedAccount:
+        """Return an account with its secrets. Raises `KeyFileError`."""
+        if name not in self._opened:
+            self._opened[name] = self._keys.open(name, self._ask(name))
+        return self._opened[name]
 
 
 def open_store(places: Sequence[str]) -> Blobs:
@@ -210,11 +253,13 @@ def open_world(
     names: Sequence[str],
     *,
     stores: Sequence[str] = (),
+    own: OwnAccounts | None = None,
     unsafe: bool = False,
 ) -> Iterator[World]:
     """Open the world in `folder`, or begin it. `names` are its accounts, operator included.
 
-    Blobs go to its own folder and to `stores`. With `unsafe` computations run without a sandbox.
+    Blobs go to its own folder and to `stores`; `own` are accounts of other keys. With `unsafe`
+    computations run without a sandbox.
     Raises `InputError`, `OutputError`, `ChainError`.
     """
     try:
@@ -234,6 +279,7 @@ def open_world(
             ledger=Ledger(node.web3, market),
             store=open_store([str(folder / BLOBS), *stores]),
             sandbox=BareProcess() if unsafe else Bubblewrap(),
+            own=own,
         )
     finally:
         node.close()

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 ERC721 = {"approve", "safeTransferFrom", "setApprovalForAll", "transferFrom"}
 WRITES = {
     "Catalog": ERC721
-    | {"announce", "credit", "delegate", "describe", "publishKey", "refuse", "registerData"}
+    | {
+        "announce",
+        "credit",
+        "delegate",
+        "describe",
+        "grant",
+        "publishKey",
+        "refuse",
+        "registerData",
+    }
     | {"registerModel", "retire", "setReserve"},
     "Jobs": {"open", "vote", "submit", "submitFor", "close"}
     | {"fund", "fundWithPermit", "settle", "pay", "refund", "withdraw"},

@@ -170,7 +170,7 @@ def test_an_unknown_account_is_named_with_those_that_are_known(
 
 def _falsify_the_report(out: Path) -> None:
     cid = json.loads(visdm("job", "list", "--home", out, "--json").stdout)[0]["report"]
-    (block,) = (out / "world" / "blobs").rglob(cid)
+    (block,) = (out / "world" / "blobs" / "blocks").rglob(cid)
     block.write_bytes(block.read_bytes().replace(b'"shapley"', b'"shaplay"'))
 
 

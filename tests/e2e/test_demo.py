@@ -97,6 +97,7 @@ def test_the_decrypted_model_answers_images_that_nobody_registered(
     assert summary["problems"] == []
 
 
+@pytest.mark.alone
 def test_the_demo_ends_within_a_minute(digits: tuple[Path, dict[str, Any], float]) -> None:
     _, _, seconds = digits
     assert seconds < 60

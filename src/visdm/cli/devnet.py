@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visdm.cli.frame import Duration, home_option, market
+from visdm.cli.frame import Duration, address_named, home_option, market, price
 from visdm.demo import place
+from visdm.demo.summary import money
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
 @click.group()
 def devnet() -> None:
     """Handle the embedded chain of a market."""
+
+
+@devnet.command("endow")
+@click.argument("name", metavar="ACCOUNT")
+@click.option("--tokens", default="1000", show_default=True, metavar="AMOUNT", help="Play money.")
+@home_option
+def devnet_endow(name: str, tokens: str, home: Path) -> None:
+    """Give ACCOUNT, or an address, play money and what its transactions cost."""
+    amount = price(tokens)
+    with market(home) as world:
+        address = address_named(world, name)
+        world.endow(address)
+        world.chain(place.OPERATOR).transfer(address, amount)
+    click.echo(f"{name} has {money(amount)} more, and ether for its transactions")
 
 
 @devnet.command("advance")

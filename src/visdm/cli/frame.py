@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from visdm.cli.asking import own_accounts, with_own_accounts
 from visdm.demo import place
 from visdm.demo.summary import money
 from visdm.domain.rounds import REJECT, SILENT
@@ -21,20 +22,26 @@ from visdm.errors import UnknownError
 from visdm.wiring import World, open_world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from visdm.ports import Chain, Progress
 
 HOME = "visdm-demo"
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
-home_option = click.option(
-    "--home",
-    type=click.Path(path_type=Path),
-    default=HOME,
-    show_default=True,
-    help="The market's folder: what `visdm demo --out` named.",
-)
+
+def home_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name a market, and the accounts of one's own that may act in it."""
+    home = click.option(
+        "--home",
+        type=click.Path(path_type=Path),
+        default=HOME,
+        show_default=True,
+        help="The market's folder: what `visdm demo --out` named.",
+    )
+    return home(with_own_accounts(command))
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_option = click.option(
     "--as", "actor", required=True, metavar="ACCOUNT", help="The account that acts."
@@ -73,7 +80,12 @@ def market(home: Path, *, unsafe: bool = False) -> Iterator[World]:
     """Open the market that a demo left in `home`."""
     settings = place.recorded(home)
     with open_world(
-        home / "world", settings.seed, settings.names, stores=settings.stores, unsafe=unsafe
+        home / "world",
+        settings.seed,
+        settings.names,
+        stores=settings.stores,
+        own=own_accounts(),
+        unsafe=unsafe,
     ) as world:
         if not world.deployed:
             raise UnknownError("market", home, hint="finish it with `visdm demo --out`")
@@ -121,7 +133,7 @@ def least_accepted(least: str | None, *, reject: bool) -> int | None:
 
 def address_named(world: World, text: str) -> str:
     """Return the address of an account of this market, of a DAO by its name, or as written."""
-    if text in world.names:
+    with suppress(UnknownError):
         return world.address(text)
     daos = [dao for dao in world.member(place.OPERATOR).daos.daos() if text in vars(dao).values()]
     if len(daos) == 1:

@@ -185,10 +185,30 @@ def transact(
         sent = web3.eth.send_raw_transaction(HexBytes(signed.raw_transaction))
         receipt = web3.eth.wait_for_transaction_receipt(sent)
     except Exception as error:  # noqa: BLE001  # every library fault stops at the port
-        raise refused(operation, error) from None
+        raise _penniless(web3, key, operation) or refused(operation, error) from None
     if receipt["status"] != 1:
         raise RefusedError(operation, "the transaction failed in its block", hint="try again")
     return receipt
+
+
+def _penniless(web3: Web3, key: LocalAccount, operation: str) -> RefusedError | None:
+    """Say that an account cannot pay for gas, where it is so: each node says it in its own way."""
+    try:
+        if web3.eth.get_balance(key.address):
+            return None
+    except Exception:  # noqa: BLE001  # then the node's first answer says more
+        return None
+    hint = "send it some; on a devnet: visdm devnet endow ACCOUNT"
+    return RefusedError(operation, f"{key.address} has no ether to pay for gas", hint=hint)
+
+
+def send_ether(web3: Web3, key: LocalAccount, to: str, wei: int) -> None:
+    """Send ether, for the gas of an account that has none. Raises `RefusedError`."""
+
+    def build(draft: TxParams) -> TxParams:
+        return {**draft, "to": to, "value": wei, "gas": 21_000, "data": b""}  # type: ignore[typeddict-item]  # a checked address, and web3's own Wei
+
+    transact(web3, key, build, "send ether")
 
 
 def refused(operation: str, error: Exception) -> VisdmError:
