@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     Evm = Callable[[str], EvmWorld]
 
 MEASURED = {
-    "deploy the jobs and the catalog": 6_814_459,
+    "deploy the jobs and the catalog": 6_831_156,
     "found a DAO": 1_596_331,
     "announce a provider": 52_175,
     "publish a key": 25_506,
-    "register the first data asset of an owner": 105_590,
-    "register another data asset": 88_382,
+    "register the first data asset of an owner": 105_612,
+    "register another data asset": 88_404,
     "register a model asset": 104_428,
     "register metadata": 33_315,
     "set a reserve": 31_014,
