@@ -79,6 +79,7 @@ class MemoryCatalog:
                 reserve=reserve,
                 package=package,
                 grants=grants,
+                announced=((grants, self.account),),
             )
         return asset
 
@@ -99,7 +100,9 @@ class MemoryCatalog:
 
     def grant(self, asset: int, grants: str) -> None:
         with self.market.block():
-            self._put(replace(self._live("grant", asset), grants=grants))
+            found = self._live("grant", asset)
+            announced = (*found.announced, (grants, self.account))
+            self._put(replace(found, grants=grants, announced=announced))
 
     def retire(self, asset: int) -> None:
         with self.market.block():

@@ -151,6 +151,7 @@ def test_a_data_asset_is_registered_as_said(at: At) -> None:
         reserve=2**80 - 2,
         package="a package",
         grants="grants",
+        announced=(("grants", WHO["erin"]),),
     )
 
 
@@ -258,7 +259,10 @@ def test_an_asset_is_granted_anew_in_any_state_until_it_is_retired(at: At) -> No
     for owner, asset in (("bob", RAW), ("alice", RIVALS), ("consumer", MODEL)):
         world[owner].grant(asset, f"grants of {asset}")
         after = world["erin"].assets()[asset - 1]
-        assert after == replace(before[asset - 1], grants=f"grants of {asset}")
+        was = before[asset - 1]
+        said = (*was.announced, (f"grants of {asset}", WHO[owner]))
+        assert after == replace(was, grants=f"grants of {asset}", announced=said)
+        assert after.registrant == WHO[owner]
         world[owner].retire(asset)
         with refusal(f"WrongState(asset={asset}, state={int(State.RETIRED)})"):
             world[owner].grant(asset, "too late")

@@ -146,7 +146,7 @@ def asset_show(number: int, home: Path, *, as_json: bool) -> None:
             raise UnknownError("asset", number, hint="see `visdm asset list`")
         credit = chain.credit(number)
         fields = {
-            **vars(found),
+            **{name: value for name, value in vars(found).items() if name != "announced"},
             "kind": found.kind.name.lower(),
             "state": found.state.name.lower(),
             "owner": world.name(found.owner),

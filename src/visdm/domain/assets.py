@@ -41,7 +41,9 @@ class Asset:
 
     `package` and `grants` are CIDs of ciphertext; `metadata` is the CID of the public
     description, empty until the provider has made it. `reserve` is in token units per
-    sample. `refusal` says why a provider would not describe it.
+    sample. `refusal` says why a provider would not describe it. `announced` are all bundles of
+    grants that it ever pointed to, oldest first, each with the account that said so; the first
+    of these is who registered it.
     """
 
     asset: int
@@ -55,3 +57,14 @@ class Asset:
     grants: str
     metadata: str = ""
     refusal: str = ""
+    announced: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def registrant(self) -> str:
+        """Who registered it, whoever owns it now."""
+        return self.announced[0][1] if self.announced else self.owner
+
+    @property
+    def live(self) -> bool:
+        """Whether it is on the market, or may still come to be."""
+        return self.state in (State.REGISTERED, State.DESCRIBED)

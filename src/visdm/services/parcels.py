@@ -8,16 +8,15 @@ fetched is decrypted as it comes.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from visdm.domain.assets import State
 from visdm.domain.grants import MAX_BUNDLE, Grant, bundle, unbundle
-from visdm.errors import BlobError, NotGrantedError, UnknownError, VaultError
+from visdm.errors import BlobError, NotGrantedError, RefusedError, UnknownError, VaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from visdm.domain.assets import Asset
@@ -104,10 +103,42 @@ def grant_anew(ports: Sender, parcel: Parcel, recipients: Iterable[str]) -> Parc
     return grant(ports, Payload(mine.package, mine.digest, mine.key), recipients)
 
 
-def forget(ports: Sender, parcel: Parcel) -> None:
-    """Keep a parcel no longer: first the grants, without which its package is noise."""
-    ports.store.drop(parcel.grants)
-    ports.store.drop(parcel.package)
+@contextmanager
+def unless_refused(ports: Sender, parcel: Parcel, *, package: bool = True) -> Iterator[None]:
+    """Let a transaction announce a parcel; where it is refused, destroy what was stored for it."""
+    try:
+        yield
+    except RefusedError:
+        ports.store.drop(parcel.grants)
+        if package:
+            ports.store.drop(parcel.package)
+        raise
+
+
+def forget(ports: Sender, asset: Asset, *, all_of_it: bool) -> None:
+    """Destroy what this account stored for an asset: grants that are not in force any more, or
+    `all_of_it`, the package too.
+
+    Anybody may register anybody's CIDs, and hand the asset over. So only what this account
+    itself announced is destroyed, and nothing that an older asset, or another of its own,
+    points to.
+    """
+    me = ports.chain.account
+    doomed = [cid for cid, who in asset.announced if who == me]
+    if all_of_it and asset.registrant == me:
+        doomed.append(asset.package)
+    needed = {
+        cid
+        for other in ports.chain.assets()
+        if other.live and (other.asset < asset.asset or other.owner == me)
+        for cid in (other.package, other.grants, other.metadata)
+        if other.asset != asset.asset
+    }
+    if not all_of_it:
+        needed.add(asset.grants)
+    for cid in doomed:
+        if cid not in needed:
+            ports.store.drop(cid)
 
 
 def grant_of(store: BlobStore, vault: Vault, parcel: Parcel) -> Grant:
@@ -135,6 +166,13 @@ def receive(store: BlobStore, vault: Vault, parcel: Parcel, target: Path) -> Gra
     return found
 
 
+def is_granted(store: BlobStore, parcel: Parcel, recipient: str) -> bool:
+    """Whether a parcel's bundle has a grant for a key."""
+    return recipient in unbundle(
+        store.read(parcel.grants, limit=MAX_BUNDLE), package=parcel.package
+    )
+
+
 def parcel_of(asset: Asset) -> Parcel:
     """Return where an asset's bytes are."""
     return Parcel(asset.package, asset.grants)
@@ -150,9 +188,10 @@ def already_sent(
     or retired does not count, nor what cannot be opened: anybody may hand over a junk asset.
     """
     for asset in assets:
-        live = asset.state in (State.REGISTERED, State.DESCRIBED) and asset.provider == provider
+        # A grant says itself who made it: only the chain knows who registered an asset.
+        mine = asset.live and asset.provider == provider and asset.registrant == ports.chain.account
         with suppress(VaultError, BlobError):
-            if live and grant_of(ports.store, ports.vault, parcel_of(asset)).digest == digest:
+            if mine and grant_of(ports.store, ports.vault, parcel_of(asset)).digest == digest:
                 return asset
     return None
 

@@ -72,11 +72,14 @@ class Supplier:
         if known is not None:
             self.store.drop(payload.package)
             self.set_reserve(known.asset, reserve)
+            if not parcels.is_granted(self.store, parcels.parcel_of(known), recipient):
+                self.grant(known.asset)
             return Offered(known.asset, summary)
         parcel = parcels.grant(self, payload, (self.vault.recipient, recipient))
-        number = self.chain.register(
-            Kind.DATA, provider, summary.samples, reserve, parcel.package, parcel.grants
-        )
+        with parcels.unless_refused(self, parcel):
+            number = self.chain.register(
+                Kind.DATA, provider, summary.samples, reserve, parcel.package, parcel.grants
+            )
         return Offered(number, summary)
 
     def grant(self, asset: int, accounts: Sequence[str] = ()) -> list[str]:
@@ -92,8 +95,9 @@ class Supplier:
         others = (announced[mine.provider], *accounts)
         keys = [parcels.key_of(self.chain, account, account) for account in others]
         parcel = parcels.grant_anew(self, parcels.parcel_of(mine), (self.vault.recipient, *keys))
-        self.chain.grant(asset, parcel.grants)
-        self.store.drop(mine.grants)
+        with parcels.unless_refused(self, parcel, package=False):
+            self.chain.grant(asset, parcel.grants)
+        parcels.forget(self, self._mine(asset), all_of_it=False)
         return [self.chain.account, *others]
 
     def assets(self, *, kind: Kind = Kind.DATA) -> list[Asset]:
@@ -190,7 +194,7 @@ class Supplier:
         mine = self._mine(asset)
         if mine.state is not State.RETIRED:
             self.chain.retire(asset)
-        parcels.forget(self, parcels.parcel_of(mine))
+        parcels.forget(self, mine, all_of_it=True)
 
     def withdraw(self) -> int:
         """Take out what was earned; 0 when there is nothing."""
@@ -214,7 +218,7 @@ class Supplier:
             raise UnknownError("round", round_, hint="see `visdm round list`") from None
 
     def _mine(self, number: int) -> Asset:
-        for asset in self.assets():
-            if asset.asset == number:
+        for asset in self.chain.assets():
+            if asset.asset == number and asset.owner == self.chain.account:
                 return asset
         raise UnknownError("asset", number, hint="name one that this account owns")

@@ -268,3 +268,39 @@ def test_a_blocks_fault_is_said_in_words(blobs: BlockFolder) -> None:
     assert blobs.fault(other) == "is missing"
     assert blobs.fault(third) == "cannot be read: is a directory"
     assert [blobs.size_of(cid) for cid in (one, other)] == [5, 0]
+
+
+def test_a_drop_beside_a_damaged_blob_changes_nothing_and_names_it(tmp_path: Path) -> None:
+    blobs = BlockFolder(tmp_path)
+    blobs.profile = Profile(chunk=64, links=4)
+    damaged, gone = blobs.write(bytes(range(200))), blobs.write(b"to be dropped")
+    root = blobs.path(Cid.parse(damaged))
+    whole = root.read_bytes()
+    root.unlink()
+    with pytest.raises(BlobError, match=damaged):
+        blobs.drop(gone)
+    assert {str(pin) for pin in blobs.pins()} == {damaged, gone}
+    assert blobs.read(gone) == b"to be dropped"
+    root.write_bytes(whole)
+    blobs.drop(gone)
+    with pytest.raises(BlobError, match="is missing"):
+        blobs.read(gone)
+
+
+def test_a_drop_that_was_cut_off_is_finished_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = BlockFolder(tmp_path)
+    cid = blobs.write(b"a secret")
+
+    def fail(*_: object) -> None:
+        raise OutputError(tmp_path, "is on fire")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BlockFolder, "_remove", fail)
+        with pytest.raises(OutputError):
+            blobs.drop(cid)
+    assert blobs.pins() == []
+    BlockFolder(tmp_path).drop(cid)
+    assert list((tmp_path / "blocks").glob("*/*")) == []
+    assert list((tmp_path / "dropping").iterdir()) == []

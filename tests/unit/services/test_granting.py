@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
 
-from visdm.domain.assets import State
+from visdm.domain.assets import Kind, State
+from visdm.domain.grants import Grant, bundle
 from visdm.errors import BlobError, NotGrantedError, RefusedError, UnknownError, VaultError
 from visdm.ports import Limits
 from visdm.services import parcels
 from visdm.services.parcels import Parcel, parcel_of
+from visdm.wiring import packages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,6 +201,99 @@ def test_what_cannot_be_packaged_leaves_nothing_in_the_store(
     with pytest.raises(Exception, match=r"2\.png"):
         supplier.offer(tmp_path / "bad", name="bad", provider=1)
     assert stored(world) == []
+
+
+def hand_over(world: World, asset: int, giver: str, receiver: str) -> None:
+    accounts = world.address(giver), world.address(receiver)
+    world.chain(giver)._send("catalog", "transferFrom", *accounts, asset)
+
+
+def test_a_thief_that_registers_and_retires_anothers_package_destroys_nothing(
+    world: World, supplier: Supplier, asset: int
+) -> None:
+    mine = now(supplier, asset)
+    thief = world.supplier("supplier-2")
+    stolen = thief.chain.register(Kind.DATA, 1, 8, 0, mine.package, mine.grants)
+    thief.retire(stolen)
+    assert opened(world, PROVIDER, parcel_of(mine))
+
+
+def test_retiring_what_a_stranger_handed_over_destroys_nothing_of_ones_own(
+    world: World, supplier: Supplier, asset: int
+) -> None:
+    mine = now(supplier, asset)
+    junk = world.chain("supplier-2").register(Kind.DATA, 1, 8, 0, mine.package, mine.grants)
+    hand_over(world, junk, "supplier-2", "supplier-1")
+    supplier.retire(junk)
+    assert opened(world, PROVIDER, parcel_of(mine))
+    supplier.retire(asset)
+    with pytest.raises(BlobError, match="is missing"):
+        opened(world, PROVIDER, parcel_of(mine))
+
+
+def test_grants_that_a_failing_store_left_behind_go_with_the_next_or_with_the_asset(
+    world: World, supplier: Supplier, asset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = [parcel_of(now(supplier, asset))]
+    drop = world.store.drop
+    monkeypatch.setattr(type(world.store), "drop", lambda *_: None)
+    for _ in range(2):
+        supplier.grant(asset)
+        old.append(parcel_of(now(supplier, asset)))
+    monkeypatch.setattr(type(world.store), "drop", lambda _, cid: drop(cid))
+    assert all(opened(world, PROVIDER, parcel) for parcel in old)
+    supplier.grant(asset)
+    for parcel in old:
+        with pytest.raises(BlobError, match="is missing"):
+            opened(world, PROVIDER, parcel)
+    assert opened(world, PROVIDER, parcel_of(now(supplier, asset)))
+
+
+def test_a_refused_registration_leaves_nothing_in_the_store(
+    world: World, supplier: Supplier, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise RefusedError("registerData", "no")
+
+    monkeypatch.setattr(type(supplier.chain), "register", refuse)
+    for _ in range(2):
+        with pytest.raises(RefusedError):
+            supplier.offer(parts["b"], name="mine", provider=1)
+    assert stored(world) == []
+
+
+def test_a_model_follows_its_providers_changed_key(world: World, model: Path) -> None:
+    consumer = world.consumer("consumer-1")
+    number = consumer.register_model(model, provider=1)
+    change_key(world, PROVIDER)
+    provider = world.provider(PROVIDER, Limits())
+    assert isinstance(provider.describe_waiting()[number], NotGrantedError)
+    assert consumer.register_model(model, provider=1) == number
+    assert provider.describe_waiting() == {}
+
+
+def test_offering_again_grants_to_a_provider_that_changed_its_key(
+    world: World, supplier: Supplier, asset: int, parts: Parts
+) -> None:
+    change_key(world, PROVIDER)
+    assert supplier.offer(parts["a"], name="mine", provider=1).asset == asset
+    assert opened(world, PROVIDER, parcel_of(now(supplier, asset)))
+
+
+def test_a_forged_grant_on_a_gift_does_not_pass_for_ones_own_offer(
+    world: World, supplier: Supplier, parts: Parts
+) -> None:
+    """Who knows the images can name their digest, and anybody as giver."""
+    rogue = world.supplier("supplier-2")
+    digest = packages().build_data(parts["a"], BytesIO(), name="mine").digest
+    with world.store.adding() as upload, rogue.vault.encrypting(upload) as sealing:
+        sealing.write(b"junk")
+    recipient = supplier.vault.recipient
+    forged = Grant(upload.cid, recipient, supplier.chain.account, digest, sealing.key)
+    bundled = bundle({recipient: rogue.vault.seal(forged.to_bytes(), recipient)})
+    junk = rogue.chain.register(Kind.DATA, 1, 8, 0, upload.cid, world.store.write(bundled))
+    hand_over(world, junk, "supplier-2", "supplier-1")
+    assert supplier.offer(parts["a"], name="mine", provider=1).asset != junk
 
 
 def stored(world: World) -> list[str]:

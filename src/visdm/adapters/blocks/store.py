@@ -2,6 +2,7 @@
 
 ROOT/blocks/X/CID     a block; X is the last letter of its CID but one: the last has few values
 ROOT/pins/CID         an empty file for each blob that is kept
+ROOT/dropping/CID     the same for each whose removal has begun
 ROOT/partial/         blocks being written; what killed processes left is cleaned on opening
 ROOT/lock             held together by all who add, and alone by who removes
 """
@@ -42,9 +43,10 @@ class BlockFolder(Blobs):
         self.root = root
         self._blocks = root / "blocks"
         self._pins = root / "pins"
+        self._dropping = root / "dropping"
         self._partial = root / "partial"
         try:
-            for folder in (self._blocks, self._pins, self._partial):
+            for folder in (self._blocks, self._pins, self._dropping, self._partial):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(root, why(error), hint="name a folder for the blobs") from error
@@ -63,15 +65,19 @@ class BlockFolder(Blobs):
         """Keep a blob no longer, and remove its blocks but for those that another one has too.
 
         Of a blob that was not kept nothing is removed: its blocks may be of one that is, in a
-        store older than its pins; `collect` tells.
+        store older than its pins; `collect` tells. A removal that was cut off is finished.
+        Raises `BlobError`, before anything is changed, when another pinned blob is not whole:
+        what it needs cannot be told then.
         """
         root = Cid.parse(cid)
         with self._alone():
-            if root not in self.pins():
+            if root in self.pins():
+                self._needed(root)
+                self._begin_dropping(root)
+            elif not (self._dropping / str(root)).exists():
                 return
-            self._unpin(root)
-            with suppress(BlobError):  # of one that is not whole `collect` takes the rest
-                self._remove(set(self.blob(cid).names()) - self._needed())
+            self._remove(self._names(root) - self._needed())
+            self._end_dropping(root)
 
     def collect(self, *, everything: bool = False) -> Removed:
         """Remove every block that no pinned blob needs.
@@ -89,7 +95,10 @@ class BlockFolder(Blobs):
                     "holds blocks, and nothing says which of them to keep",
                     hint="store again what you need; --all removes every block",
                 )
-            return self._remove(cid for cid in self.stored() if cid not in needed)
+            removed = self._remove(cid for cid in self.stored() if cid not in needed)
+            for root in self._listed(self._dropping):
+                self._end_dropping(root)
+            return removed
 
     def stored(self) -> Iterator[Cid]:
         """Yield the CID of every block in the folder."""
@@ -163,16 +172,32 @@ class BlockFolder(Blobs):
             raise OutputError(self._pins, why(error), hint=_HINT) from error
         self._sync(self._pins)
 
-    def _unpin(self, root: Cid) -> None:
+    def _begin_dropping(self, root: Cid) -> None:
+        """Say on the disk that a blob is not kept any more, before one of its blocks goes."""
         try:
-            (self._pins / str(root)).unlink(missing_ok=True)
+            (self._pins / str(root)).replace(self._dropping / str(root))
         except OSError as error:
             raise OutputError(self._pins, why(error), hint=_HINT) from error
-        # Before a block goes, that it is not needed must be on disk.
-        self._sync(self._pins)
+        self._sync(self._dropping, self._pins)
 
-    def _needed(self) -> set[Cid]:
-        return {cid for root in self.pins() for cid in self.blob(str(root)).names()}
+    def _end_dropping(self, root: Cid) -> None:
+        try:
+            (self._dropping / str(root)).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(self._dropping, why(error), hint=_HINT) from error
+
+    def _needed(self, but: Cid | None = None) -> set[Cid]:
+        """Return the blocks of all pinned blobs, one left out."""
+        roots = [root for root in self.pins() if root != but]
+        return {cid for root in roots for cid in self.blob(str(root)).names()}
+
+    def _names(self, root: Cid) -> set[Cid]:
+        """Return the blocks of a blob, as many as can be told where it is not whole."""
+        names = {root}
+        with suppress(BlobError):
+            for cid in self.blob(str(root)).names():
+                names.add(cid)
+        return names
 
     def _remove(self, cids: Iterable[Cid]) -> Removed:
         blocks = size = 0

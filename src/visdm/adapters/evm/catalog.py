@@ -44,7 +44,7 @@ class CatalogSession(Session):
                 found[asset.asset] = asset
             elif event.name in CHANGES:
                 number = event.args["asset"]
-                found[number] = _changed(found[number], event)
+                found[number] = _changed(found[number], event, owners[number])
         return [replace(asset, owner=owners[number]) for number, asset in sorted(found.items())]
 
     def delegate_of(self, account: str) -> str:
@@ -110,17 +110,19 @@ def _registered(event: Event, owner: str) -> Asset:
         reserve=args["reserve"],
         package=args["package"],
         grants=args["grants"],
+        announced=((args["grants"], owner),),
     )
 
 
-def _changed(asset: Asset, event: Event) -> Asset:
+def _changed(asset: Asset, event: Event, owner: str) -> Asset:
     match event.name:
         case "AssetDescribed":
             return replace(asset, state=State.DESCRIBED, metadata=event.args["metadata"])
         case "AssetRefused":
             return replace(asset, state=State.REFUSED, refusal=event.args["reason"])
         case "AssetGranted":
-            return replace(asset, grants=event.args["grants"])
+            grants = event.args["grants"]
+            return replace(asset, grants=grants, announced=(*asset.announced, (grants, owner)))
         case "AssetRetired":
             return replace(asset, state=State.RETIRED)
         case _:
