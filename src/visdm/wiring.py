@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from visdm.adapters.blocks import BlockFolder, Gateway, Several, store_at
+from visdm.adapters.blocks import Gateway, Several, store_at
 from visdm.adapters.evm.daos import EvmDaos
 from visdm.adapters.evm.deploy import deploy, market_of
 from visdm.adapters.evm.embedded import EmbeddedNode
@@ -31,7 +31,7 @@ from visdm.adapters.machine import MachineClock, MachineScratch
 from visdm.adapters.packages import FilePackages
 from visdm.adapters.sandboxes import BareProcess, Bubblewrap
 from visdm.adapters.vault import AgeVault
-from visdm.errors import KeyFileError, OutputError, UnknownError
+from visdm.errors import InputError, KeyFileError, OutputError, UnknownError
 from visdm.services.consumer import Consumer
 from visdm.services.member import Member
 from visdm.services.provider import ComputeProvider
@@ -99,7 +99,7 @@ class World:
         """Return an account's name, or its address where it has none here."""
         known = {str(key_of(self.seed, name).address): name for name in self.names}
         if address not in known and self.own is not None:
-            known |= {self.own.address(name): name for name in self.own.names()}
+            known |= self.own.known()
         return known.get(address, address)
 
     def chain(self, name: str) -> EvmChain:
@@ -158,14 +158,22 @@ class World:
 
     def _key(self, name: str) -> LocalAccount:
         self.address(name)
-        if name in self.names or self.own is None:
-            return key_of(self.seed, name)
-        return self.own.opened(name).key
+        if name not in self.names:
+            return self._owned(name).key
+        if self.own is not None and name in self.own.names():
+            problem = f"{name} is an account of this market, and one of your own"
+            raise InputError(problem, hint="name another folder of keys with --keys")
+        return key_of(self.seed, name)
+
+    def _owned(self, name: str) -> OpenedAccount:
+        if self.own is None:
+            raise UnknownError("account", name)
+        return self.own.opened(name)
 
     def _vault(self, name: str) -> AgeVault:
-        if name in self.names or self.own is None:
+        if name in self.names:
             return vault_in(self.private(name))
-        return AgeVault(self.own.opened(name).identity)
+        return AgeVault(self._owned(name).identity)
 
     def _scratch(self, name: str) -> MachineScratch:
         return MachineScratch(self.private(name) / "scratch")
@@ -187,6 +195,14 @@ class OwnAccounts:
         """Return an account's address, for which no password is needed."""
         return self._keys.show(name).address
 
+    def known(self) -> dict[str, str]:
+        """Return names by address; an account whose files cannot be read has none."""
+        found = {}
+        for name in self.names():
+            with suppress(KeyFileError, UnknownError):
+                found[self.address(name)] = name
+        return found
+
     def opened(self, name: str) -> OpenedAccount:
         """Return an account with its secrets. Raises `KeyFileError`."""
         if name not in self._opened:
@@ -202,14 +218,6 @@ def open_store(places: Sequence[str]) -> Blobs:
     if len(found) == 1:
         return found[0]
     return Several(written, read) if written else Several(read[:1], read[1:])
-
-
-def store_of(world: Path) -> Blobs:
-    """Open the store of the world in a folder. Raises `UnknownError` where there is none."""
-    folder = world / BLOBS
-    if not folder.is_dir():
-        raise UnknownError("store", folder, hint="name one with --store, or a market with --home")
-    return BlockFolder(folder)
 
 
 def vault_in(folder: Path) -> AgeVault:

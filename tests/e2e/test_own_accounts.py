@@ -90,3 +90,24 @@ def test_looking_at_a_market_asks_for_no_password(at: Typed, tmp_path: Path) -> 
     (tmp_path / "password").unlink()
     assert at.json("earnings", "show", "ann")["balance"] == 0
     assert at.json("asset", "list")
+
+
+def test_an_account_whose_files_are_damaged_keeps_nobody_from_looking(
+    at: Typed, tmp_path: Path
+) -> None:
+    (tmp_path / "keys" / "ann.pub").write_text("nonsense")
+    assert at.json("asset", "list")
+
+
+def test_a_name_that_the_market_has_too_is_refused(at: Typed, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    for suffix in ("json", "age", "pub"):
+        (keys / f"ann.{suffix}").rename(keys / f"supplier-1.{suffix}")
+    told = at.refused("asset", "retire", "1", "--as", "supplier-1")
+    assert "is an account of this market, and one of your own" in told
+
+
+def test_an_address_may_be_written_in_any_case(at: Typed) -> None:
+    at.ok("devnet", "endow", "0x" + "ab" * 20, "--tokens", "2000.5")
+    told = at.refused("devnet", "endow", "ann", "--tokens", "5,6", code=2)
+    assert "is no amount" in told

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from e2e.typed import Typed
+from visdm.adapters.blocks import BlockFolder
+from visdm.adapters.blocks.cid import DAG_PB, RAW, Cid
+from visdm.adapters.blocks.node import Link, Node
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,3 +152,40 @@ def test_a_market_that_is_not_there_has_no_store(tmp_path: Path) -> None:
     told = Typed("--home", tmp_path).refused("store", "ls")
     assert "unknown store" in told
     assert "--store" in told
+
+
+def test_verify_looks_into_each_store_by_itself(large: Path, tmp_path: Path) -> None:
+    both = Typed("--store", tmp_path / "store", "--store", tmp_path / "second")
+    cid = added(both, large)
+    block_of(tmp_path, cid).write_bytes(b"false")
+    code, out, _ = both.run(("store", "verify", "--json"))
+    assert code == FAULTY
+    (row,) = json.loads(out)
+    assert (row["cid"], row["store"]) == (cid, str(tmp_path / "store"))
+
+
+def test_a_few_blocks_that_stand_for_a_thousand_million_are_looked_at_once(
+    at: Typed, tmp_path: Path
+) -> None:
+    blobs = BlockFolder(tmp_path / "store")
+    cid, size, tsize = Cid.of(RAW, b"x"), 1, 1
+    with blobs.keeping() as keep:
+        keep(cid, b"x")
+        for _ in range(3):
+            node = Node((Link(cid, size, tsize),) * 1024)
+            block = node.encode()
+            cid, size, tsize = Cid.of(DAG_PB, block), node.size, node.tsize(block)
+            keep(cid, block)
+    blobs.pin(cid)
+    assert len(at.json("store", "ls", str(cid))) == 4
+    at.ok("store", "verify")
+    at.ok("store", "car", "export", str(cid), "-o", tmp_path / "small.car")
+    assert (tmp_path / "small.car").stat().st_size < 1 << 18
+
+
+def test_a_strangers_file_name_does_not_command_the_terminal(at: Typed, tmp_path: Path) -> None:
+    evil = tmp_path / "a\x1b]0;owned\x07[red]b"
+    evil.write_bytes(b"hello")
+    assert "\x1b" not in at.ok("store", "add", evil)
+    told = at.refused("store", "add", tmp_path / "no\x1b[31mfile")
+    assert "\x1b" not in told

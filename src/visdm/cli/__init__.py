@@ -14,10 +14,11 @@ from visdm.cli.demo import demo
 from visdm.cli.devnet import devnet
 from visdm.cli.earnings import earnings
 from visdm.cli.experiments import experiment
+from visdm.cli.frame import plain
 from visdm.cli.jobs import job, provider
 from visdm.cli.rounds import delegate, round_
 from visdm.cli.store import store
-from visdm.errors import VisdmError
+from visdm.errors import NAMED_IMAGES, ImageError, VisdmError
 
 USAGE_ERROR = 2
 
@@ -58,7 +59,10 @@ def main() -> None:
         error.show()
         sys.exit(USAGE_ERROR)
     except VisdmError as error:
-        click.echo(f"error: {error.message}", err=True)
+        click.echo(f"error: {plain(error.message)}", err=True)
+        if isinstance(error, ImageError):
+            for name, problem in error.bad[NAMED_IMAGES:]:
+                click.echo(f"error: {plain(f'{name}: {problem}')}", err=True)
         if error.hint:
-            click.echo(f"hint: {error.hint}", err=True)
+            click.echo(f"hint: {plain(error.hint)}", err=True)
         sys.exit(error.exit_code)

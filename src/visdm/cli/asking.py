@@ -51,7 +51,11 @@ def password(file: Path | None, prompt: str, *, new: bool = False) -> str:
         answer: str = click.prompt(prompt, hide_input=True, confirmation_prompt=new, err=True)
         return answer
     if str(file) == "-":
-        return sys.stdin.readline().removesuffix("\n").removesuffix("\r")
+        try:
+            line = sys.stdin.buffer.readline().decode()
+        except UnicodeDecodeError:
+            raise InputError("the password is not text", hint="write it as UTF-8") from None
+        return line.removesuffix("\n").removesuffix("\r")
     return wiring.password_in(file)
 
 

@@ -110,7 +110,7 @@ def asset_retire(number: int, actor: str, home: Path) -> None:
     """Take an asset off the market for good, and destroy the grants that open its package."""
     with market(home) as world:
         world.supplier(actor).retire(number)
-    click.echo(f"asset {number} is off the market; its grants and its package are destroyed")
+    click.echo(f"asset {number} is off the market; its grants and its package are dropped")
 
 
 @asset.command("list")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visdm.cli.frame import Duration, address_named, home_option, market, price
+from visdm.cli.frame import Duration, address_named, home_option, market
+from visdm.cli.frame import tokens as units
 from visdm.demo import place
 from visdm.demo.summary import money
 
@@ -25,7 +26,7 @@ def devnet() -> None:
 @home_option
 def devnet_endow(name: str, tokens: str, home: Path) -> None:
     """Give ACCOUNT, or an address, play money and what its transactions cost."""
-    amount = price(tokens)
+    amount = units(tokens)
     with market(home) as world:
         address = address_named(world, name)
         world.endow(address)

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from eth_utils.address import to_checksum_address
 from rich import progress as bars
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from visdm.cli.asking import own_accounts, with_own_accounts
 from visdm.demo import place
-from visdm.demo.summary import money
+from visdm.demo.summary import DECIMALS, money
 from visdm.domain.rounds import REJECT, SILENT
 from visdm.errors import UnknownError
 from visdm.wiring import World, open_world
@@ -124,6 +126,14 @@ def price(text: str) -> int:
     return place.parse_ladder(text)[0]
 
 
+def tokens(text: str) -> int:
+    """Read an amount of tokens, as 1000 or 0.5, into token units."""
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
+        raise click.UsageError(f"{text!r} is no amount; write 1000 or 0.5")
+    whole, _, part = text.partition(".")
+    return int(whole + part.ljust(DECIMALS, "0"))
+
+
 def least_accepted(least: str | None, *, reject: bool) -> int | None:
     """Return what --least or --reject says: token units, None for a rejection."""
     if (least is None) is not reject:
@@ -139,7 +149,7 @@ def address_named(world: World, text: str) -> str:
     if len(daos) == 1:
         return daos[0].address
     if re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
-        return text
+        return str(to_checksum_address(text))
     raise UnknownError("account or DAO", text, hint=f"known here: {', '.join(world.names)}")
 
 
@@ -162,7 +172,8 @@ def print_rows(
     for heading in rows[0]:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(money(v) if k in amounts else plain(v) for k, v in row.items()))
+        # As text: what strangers wrote is no markup.
+        table.add_row(*(Text(money(v) if k in amounts else plain(v)) for k, v in row.items()))
     Console().print(table)
 
 

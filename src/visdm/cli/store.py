@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visdm.adapters.blocks.cid import Cid
-from visdm.cli.frame import HOME, json_option, print_json, print_rows, progress
-from visdm.errors import BlobError, VisdmError
-from visdm.wiring import open_store, store_of
+from visdm.cli.frame import HOME, json_option, plain, print_json, print_rows, progress
+from visdm.demo.place import recorded
+from visdm.errors import BlobError, UnknownError, VisdmError
+from visdm.wiring import BLOBS, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +54,19 @@ def store_options(command: Callable[..., None]) -> Callable[..., None]:
     return places(home(command))
 
 
+def places_of(places: tuple[str, ...], home: Path) -> list[str]:
+    """Return the stores that the options name: without --store, all those of the market."""
+    if places:
+        return list(places)
+    folder = home / "world" / BLOBS
+    if not folder.is_dir():
+        raise UnknownError("store", folder, hint="name one with --store, or a market with --home")
+    return [f"{folder.resolve()}", *recorded(home).stores]
+
+
 def opened(places: tuple[str, ...], home: Path) -> Blobs:
-    """Open the stores that the options name."""
-    return open_store(places) if places else store_of(home / "world")
+    """Open the stores that the options name, as one."""
+    return open_store(places_of(places, home))
 
 
 @click.group()
@@ -76,7 +87,7 @@ def store_add(
     if as_json:
         print_json(rows)
     for row in () if as_json else rows:
-        click.echo(f"{row['cid']}  {row['file']}")
+        click.echo(f"{row['cid']}  {plain(row['file'])}")
 
 
 @store.command("get")
@@ -99,7 +110,7 @@ def store_ls(cid: str | None, places: tuple[str, ...], home: Path, *, as_json: b
     if cid:
         blob = blobs.blob(cid)
         rows: list[dict[str, Any]] = [
-            {"block": str(name), "bytes": len(block)} for name, block in blob.blocks()
+            {"block": str(name), "bytes": len(block)} for name, block in blob.each()
         ]
     else:
         rows = [_listed(blobs, str(root)) for root in blobs.pins()]
@@ -115,7 +126,12 @@ def store_verify(
 ) -> None:
     """Read and check every block of CIDS, or of all that is pinned. Ends with 3 on a fault."""
     with progress("checking") as shown:
-        rows = _faults(opened(places, home), cids, shown)
+        # Store by store: what one has whole must not hide what another lost.
+        rows = [
+            {**fault, "store": where}
+            for where in places_of(places, home)
+            for fault in _faults(open_store([where]), cids, shown)
+        ]
     if rows or as_json:
         print_rows(rows, as_json=as_json)
     else:
@@ -189,7 +205,7 @@ def _faults(blobs: Blobs, cids: tuple[str, ...], shown: Progress) -> list[dict[s
     roots = cids or tuple(str(root) for root in blobs.pins())
     for place, cid in enumerate(roots):
         try:
-            for _ in blobs.blob(cid).blocks():
+            for _ in blobs.blob(cid).each():
                 pass
         except VisdmError as error:
             faults.append({"cid": cid, "problem": error.message.removeprefix(f"{cid}: ")})

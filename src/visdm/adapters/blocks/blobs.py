@@ -140,7 +140,7 @@ class Blobs(ABC):
     def save(self, cid: str, target: Path) -> None:
         """Write a blob as a CARv1 file. Raises as `get`."""
         blob = self.blob(cid)
-        with _written(target, blob.size) as file:
+        with _written(target, 0) as file:  # what it takes is known when all nodes were read
             car.write(blob.cid, blob.each(), file)
 
     def load(self, archive: Path) -> list[str]:
