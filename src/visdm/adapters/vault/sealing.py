@@ -61,7 +61,7 @@ class AgeSealing:
             self._small += plain
         if len(plain) >= _SMALL or len(self._small) >= _SMALL:
             self._give_small()
-        if type(content) is bytes and _SMALL <= len(plain) <= PIECE:
+        if type(content) is bytes and _SMALL <= len(plain) <= 2 * PIECE:
             self._give(content)  # bytes never change, so they need no copy
         elif len(plain) >= _SMALL:
             for start in range(0, len(plain), PIECE):
