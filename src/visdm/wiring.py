@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from visdm.adapters.blocks import Gateway, Several, store_at
+from visdm.adapters.blocks import BlockFolder, Gateway, Several, store_at
 from visdm.adapters.evm.daos import EvmDaos
 from visdm.adapters.evm.deploy import deploy, market_of
 from visdm.adapters.evm.embedded import EmbeddedNode
@@ -212,7 +212,10 @@ class OwnAccounts:
 
 def open_store(places: Sequence[str]) -> Blobs:
     """Open a store by its place, or several as one. Raises `InputError`, `OutputError`."""
-    found = [store_at(place) for place in places]
+    return _together([store_at(place) for place in places])
+
+
+def _together(found: Sequence[Blobs]) -> Blobs:
     written = [store for store in found if not isinstance(store, Gateway)]
     read = [store for store in found if isinstance(store, Gateway)]
     if len(found) == 1:
@@ -285,7 +288,8 @@ def open_world(
             names=tuple(names),
             node=node,
             ledger=Ledger(node.web3, market),
-            store=open_store([str(folder / BLOBS), *stores]),
+            # Not by its place: a folder may be called what a place may not.
+            store=_together([BlockFolder(folder / BLOBS), *map(store_at, stores)]),
             sandbox=BareProcess() if unsafe else Bubblewrap(),
             own=own,
         )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from web3 import HTTPProvider, Web3
 
 from contracts.scene import DUE, KEYS, PURSE, TERMS, WHO, EvmWorld, refusal
 from visdm.adapters.evm.history import history
 from visdm.adapters.evm.permits import PERMIT_SECONDS, permit_of
 from visdm.adapters.evm.rounds import to_tuple
+from visdm.adapters.evm.session import Ledger
+from visdm.errors import ChainError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,3 +97,10 @@ def test_a_permit_outlives_the_block_it_is_meant_for(evm: Evm) -> None:
     world.travel(world["erin"].now() + PERMIT_SECONDS // 2)
     world.send("consumer", "jobs", "fundWithPermit", to_tuple(TERMS), *signed)
     assert world["erin"].escrowed() == DUE
+
+
+def test_a_node_out_of_reach_is_no_token_without_permits(evm: Evm) -> None:
+    world = evm("priced")
+    nowhere = Ledger(Web3(HTTPProvider("http://127.0.0.1:9")), world.market)
+    with pytest.raises(ChainError):
+        permit_of(nowhere, KEYS["consumer"], world.market.jobs, DUE, world["erin"].now() + 600)

@@ -25,6 +25,9 @@ SIZE = 300_000
 
 
 class Operation(Protocol):
+    varies: bool
+    """Whether it may take fewer steps the next time."""
+
     def prepare(self) -> None:
         """Make everything as it is before the operation."""
 
@@ -75,6 +78,8 @@ def hold_only(blobs: BlockFolder, kept: dict[str, bytes]) -> None:
 class Add:
     """Storing a file of several chunks beside one that is there, which shares some."""
 
+    varies = False
+
     def __init__(self, folder: Path) -> None:
         self.store, self.source = folder / "store", folder / "source"
         self.before = content(1)
@@ -102,6 +107,8 @@ class Add:
 
 class Get:
     """Fetching a blob to a name, every other time one under which something lies."""
+
+    varies = False
 
     def __init__(self, folder: Path) -> None:
         self.target = folder / "wanted" / "blob"
@@ -131,6 +138,8 @@ class Get:
 
 class Collect:
     """Dropping a blob that shares half of its blocks with a kept one, and collecting."""
+
+    varies = False
 
     def __init__(self, folder: Path) -> None:
         self.store, self.made = folder / "store", folder / "made"
@@ -163,6 +172,8 @@ class Collect:
 
 class Encrypt:
     """Encrypting what is poured in, into a store, as packages go their way."""
+
+    varies = True  # ciphertext falls into other folders every time, fewer or more to sync
 
     def __init__(self, folder: Path) -> None:
         self.store, self.back = folder / "store", folder / "back"
@@ -209,6 +220,8 @@ def _is_whole(made: bytes) -> bool:
 
 class Decrypt:
     """Decrypting from a store into a private folder."""
+
+    varies = False
 
     def __init__(self, folder: Path) -> None:
         self.root, self.store = folder / "scratch", opened(folder / "store")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +14,9 @@ from visdm.errors import BlobError, NotGrantedError, RefusedError, UnknownError,
 from visdm.ports import Limits
 from visdm.services import parcels
 from visdm.services.parcels import Parcel, parcel_of
-from visdm.wiring import packages
+from visdm.wiring import open_world, packages
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from visdm.domain.assets import Asset
     from visdm.services.supplier import Supplier
     from visdm.wiring import World
@@ -294,6 +293,21 @@ def test_a_forged_grant_on_a_gift_does_not_pass_for_ones_own_offer(
     junk = rogue.chain.register(Kind.DATA, 1, 8, 0, upload.cid, world.store.write(bundled))
     hand_over(world, junk, "supplier-2", "supplier-1")
     assert supplier.offer(parts["a"], name="mine", provider=1).asset != junk
+
+
+def test_a_market_may_lie_in_a_folder_whose_name_holds_a_colon(tmp_path: Path) -> None:
+    with open_world(tmp_path / "kubo:x", 1, ("operator",), unsafe=True) as world:
+        assert world.store.read(world.store.write(b"hello")) == b"hello"
+        assert (world.folder / "blobs" / "pins").is_dir()
+
+
+def test_a_relative_folder_that_looks_like_a_place_is_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open_world(Path("kubo:x"), 1, ("operator",), unsafe=True) as world:
+        world.store.write(b"hello")
+    assert (tmp_path / "kubo:x" / "blobs" / "pins").is_dir()
 
 
 def stored(world: World) -> list[str]:

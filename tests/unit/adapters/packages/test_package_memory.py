@@ -84,3 +84,4 @@ def test_many_small_images_take_no_more(tmp_path: Path) -> None:
         assert samples > count // 2
         peaks.append(peak)
     assert peaks[1] - peaks[0] < 8 << 10
+    assert peaks[1] < LIMIT
