@@ -64,7 +64,8 @@ class Consumer:
             ]
             known = parcels.already_sent(self, mine, summary.digest, provider)
             if known is not None:
-                self._let_in(known, recipient)
+                if not parcels.is_granted(self.store, parcels.parcel_of(known), recipient):
+                    parcels.grant_anew(self, known, (recipient,))
                 return known.asset
             payload, _ = parcels.pack(self, lambda sink: self.scratch.pour(plain, sink))
             parcel = parcels.grant(self, payload, (self.vault.recipient, recipient))
@@ -72,13 +73,6 @@ class Consumer:
             return self.chain.register(
                 Kind.MODEL, provider, 0, NO_RESERVE, parcel.package, parcel.grants
             )
-
-    def _let_in(self, model: Asset, recipient: str) -> None:
-        """Grant a model anew where its provider changed its key."""
-        mine = parcels.parcel_of(model)
-        if not parcels.is_granted(self.store, mine, recipient):
-            parcel = parcels.grant_anew(self, mine, (self.vault.recipient, recipient))
-            self.chain.grant(model.asset, parcel.grants)
 
     def market(self) -> list[tuple[Asset, Metadata]]:
         """Return every described asset whose public metadata can be read."""

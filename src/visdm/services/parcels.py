@@ -94,13 +94,19 @@ def grant(ports: Sender, payload: Payload, recipients: Iterable[str]) -> Parcel:
     return Parcel(payload.package, ports.store.write(bundle(sealed)))
 
 
-def grant_anew(ports: Sender, parcel: Parcel, recipients: Iterable[str]) -> Parcel:
-    """Grant a parcel of this account's to `recipients` and to nobody else; its package stays.
+def grant_anew(ports: Sender, asset: Asset, recipients: Iterable[str]) -> None:
+    """Grant an asset of this account's to itself, to `recipients` and to nobody else.
 
-    Raises `VaultError` where this account has no grant of it.
+    The package stays; grants that are not in force any more are destroyed. Raises `VaultError`
+    where this account has no grant of it.
     """
-    mine = grant_of(ports.store, ports.vault, parcel)
-    return grant(ports, Payload(mine.package, mine.digest, mine.key), recipients)
+    mine = grant_of(ports.store, ports.vault, parcel_of(asset))
+    payload = Payload(mine.package, mine.digest, mine.key)
+    parcel = grant(ports, payload, (ports.vault.recipient, *recipients))
+    with unless_refused(ports, parcel, package=False):
+        ports.chain.grant(asset.asset, parcel.grants)
+    (now,) = (each for each in ports.chain.assets() if each.asset == asset.asset)
+    forget(ports, now, all_of_it=False)
 
 
 @contextmanager

@@ -94,10 +94,7 @@ class Supplier:
         announced = {known.index: known.account for known in self.chain.providers()}
         others = (announced[mine.provider], *accounts)
         keys = [parcels.key_of(self.chain, account, account) for account in others]
-        parcel = parcels.grant_anew(self, parcels.parcel_of(mine), (self.vault.recipient, *keys))
-        with parcels.unless_refused(self, parcel, package=False):
-            self.chain.grant(asset, parcel.grants)
-        parcels.forget(self, self._mine(asset), all_of_it=False)
+        parcels.grant_anew(self, mine, keys)
         return [self.chain.account, *others]
 
     def assets(self, *, kind: Kind = Kind.DATA) -> list[Asset]:

@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from web3.exceptions import TimeExhausted
 
 from visdm.domain.assets import Kind, State
 from visdm.domain.grants import Grant, bundle
-from visdm.errors import BlobError, NotGrantedError, RefusedError, UnknownError, VaultError
+from visdm.errors import (
+    BlobError,
+    ChainError,
+    NotGrantedError,
+    RefusedError,
+    UnknownError,
+    VaultError,
+)
 from visdm.ports import Limits
 from visdm.services import parcels
 from visdm.services.parcels import Parcel, parcel_of
@@ -261,13 +269,32 @@ def test_a_refused_registration_leaves_nothing_in_the_store(
     assert stored(world) == []
 
 
+def test_a_registration_that_may_be_in_a_block_keeps_its_package(
+    world: World, supplier: Supplier, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node takes the transaction and is gone before it tells of its block."""
+
+    def gone(*_: object, **__: object) -> None:
+        raise TimeExhausted("no receipt")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.node.web3.eth, "wait_for_transaction_receipt", gone)
+        with pytest.raises(ChainError, match="was sent, and not seen in a block"):
+            supplier.offer(parts["b"], name="mine", provider=1)
+    (mine,) = supplier.assets()
+    assert opened(world, PROVIDER, parcel_of(mine))
+    assert supplier.offer(parts["b"], name="mine", provider=1).asset == mine.asset
+
+
 def test_a_model_follows_its_providers_changed_key(world: World, model: Path) -> None:
     consumer = world.consumer("consumer-1")
     number = consumer.register_model(model, provider=1)
     change_key(world, PROVIDER)
     provider = world.provider(PROVIDER, Limits())
     assert isinstance(provider.describe_waiting()[number], NotGrantedError)
+    before = len(stored(world))
     assert consumer.register_model(model, provider=1) == number
+    assert len(stored(world)) == before, "the grants that were replaced are left behind"
     assert provider.describe_waiting() == {}
 
 

@@ -9,7 +9,7 @@ from hexbytes import HexBytes
 
 from visdm.adapters.evm.codec import forgiving_codec
 from visdm.adapters.evm.contracts import Market, artifact, refusal, signature
-from visdm.errors import InputError, RefusedError, VisdmError
+from visdm.errors import ChainError, InputError, RefusedError, VisdmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -168,7 +168,10 @@ def transact(
     build: Callable[[TxParams], TxParams],
     operation: str,
 ) -> TxReceipt:
-    """Sign and send what `build` makes; wait for its block. Raises `RefusedError`."""
+    """Sign and send what `build` makes; wait for its block.
+
+    Raises `RefusedError` where it is certain that nothing was done, `ChainError` where it is not.
+    """
     try:
         base_fee = int(web3.eth.get_block("latest")["baseFeePerGas"])
         draft = build(
@@ -183,9 +186,16 @@ def transact(
         draft["gas"] = int(int(draft["gas"]) * GAS_MARGIN)
         signed = key.sign_transaction(cast("dict[str, Any]", draft))
         sent = web3.eth.send_raw_transaction(HexBytes(signed.raw_transaction))
-        receipt = web3.eth.wait_for_transaction_receipt(sent)
     except Exception as error:  # noqa: BLE001  # every library fault stops at the port
         raise _penniless(web3, key, operation) or refused(operation, error) from None
+    try:
+        receipt = web3.eth.wait_for_transaction_receipt(sent)
+    except Exception as error:  # noqa: BLE001  # every library fault stops at the port
+        # Sent is not refused: whoever undoes what it stood for would undo what may be in a block.
+        raise ChainError(
+            f"{operation} was sent, and not seen in a block ({type(error).__name__})",
+            hint="try again: what was done is found and not done twice",
+        ) from None
     if receipt["status"] != 1:
         raise RefusedError(operation, "the transaction failed in its block", hint="try again")
     return receipt
