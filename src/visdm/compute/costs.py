@@ -160,7 +160,7 @@ def _hold(seen: Allocations, network: nn.Module) -> None:
 
 
 def _images(model: ModelPackage, batch: int) -> Tensor:
-    return torch.zeros((batch, *model.shape), dtype=torch.uint8)
+    return torch.randint(0, 256, (batch, *model.shape), dtype=torch.uint8)
 
 
 def _labels(batch: int, classes: int) -> Tensor:
