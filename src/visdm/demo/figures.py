@@ -117,4 +117,4 @@ def _points(consumer: Consumer, report: Report) -> tuple[Point, ...]:
             if metadata.images and asset.asset in report.inputs:
                 tables[asset.asset] = Path(folder) / f"{asset.asset}.parquet"
                 consumer.store.get(metadata.images, tables[asset.asset])
-        return points_of(tables)
+        return points_of(tables) if tables else ()
