@@ -17,6 +17,7 @@ from visdm.cli.experiments import experiment
 from visdm.cli.frame import plain
 from visdm.cli.jobs import job, provider
 from visdm.cli.metadata import metadata
+from visdm.cli.models import model
 from visdm.cli.rounds import delegate, round_
 from visdm.cli.store import store
 from visdm.errors import NAMED_IMAGES, ImageError, VisdmError
@@ -35,6 +36,7 @@ for _command in (
     account,
     asset,
     metadata,
+    model,
     round_,
     delegate,
     dao,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,14 @@ from visdm.cli.frame import (
     print_rows,
     progress,
 )
+from visdm.cli.models import print_profile
 from visdm.demo import place
 from visdm.domain.assets import NO_RESERVE, Kind
 from visdm.domain.documents import parse
 from visdm.domain.packages import Disclosure
+from visdm.domain.profiles import read_profile
 from visdm.domain.summaries import MIN_GROUP
-from visdm.errors import BlobError, UnknownError
+from visdm.errors import BlobError, JobError, UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -193,7 +196,21 @@ def asset_show(number: int, home: Path, *, as_json: bool) -> None:
             if found.kind is Kind.DATA:
                 fields["public"] = _disclosed(description)
             fields["description"] = description if as_json else _brief(description)
-    print_fields(fields, as_json=as_json)
+    profile = _profile(fields.get("description")) if found.kind is Kind.MODEL else None
+    if as_json or profile is None:
+        print_fields(fields, as_json=as_json)
+        return
+    fields.pop("description")
+    print_fields(fields, as_json=False)
+    print_profile(profile)
+
+
+def _profile(description: object) -> dict[str, Any] | None:
+    """Return the profile in a model's description; None where its provider wrote another thing."""
+    with suppress(JobError):
+        summary = description.get("summary") if isinstance(description, dict) else None
+        return read_profile(summary if isinstance(summary, dict) else {})
+    return None
 
 
 def _disclosed(description: Any) -> str:  # noqa: ANN401  # JSON of any shape
