@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from visdm.compute.features import NAMES, PROJECTED, QUALITIES, Standard, raw
-from visdm.compute.planes import Principal, neighbourhoods
+from visdm.compute.planes import Principal, leading, neighbourhoods
 from visdm.compute.public_tables import Drawn, PublicTable, UnusableTableError, quotas
 from visdm.errors import JobError
 
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 TABLE = "table-"
 """What an input's name begins with; the asset's number follows."""
-
-LEADING = 3
-"""Features named for each component."""
 
 DIGITS = 4
 
@@ -71,7 +68,7 @@ def run(
         },
         "centres": _placed(centres, plane(middles)),
         "explained": [round(part, DIGITS) for part in plane.explained],
-        "leading": [_leading(axis) for axis in plane.axes],
+        "leading": [leading(axis, NAMES) for axis in plane.axes],
         "drawn": {str(k): [len(one.rows), tables[k].rows] for k, one in drawn.items()},
         "left_out": {str(asset): problem for asset, problem in left_out.items()},
     }
@@ -122,8 +119,3 @@ def _placed(centres: list[dict[str, Any]], places: Matrix) -> list[dict[str, Any
         }
         for one, place in zip(centres, places, strict=True)
     ]
-
-
-def _leading(axis: Matrix) -> list[str]:
-    order = np.argsort(-np.abs(axis), kind="stable")[:LEADING]
-    return [("" if axis[k] > 0 else "-") + NAMES[k] for k in order if axis[k]]

@@ -46,7 +46,7 @@ QUALITIES: Mapping[str, Quality] = {
 }
 """By their names in the public table, in its order."""
 
-COEFFICIENTS = tuple(f"projection {place}" for place in range(PROJECTED))
+COEFFICIENTS = tuple(f"projection_{place}" for place in range(PROJECTED))
 NAMES = (*QUALITIES, *COEFFICIENTS)
 """What the columns of `raw` are called."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,6 +28,9 @@ STRIDE = 25
 
 FEWEST = 4
 """Points that have neighbourhoods."""
+
+LEADING = 3
+"""Features named for each axis."""
 
 START = 1e-4
 """Deviation of the first places of t-SNE, as openTSNE asks for."""
@@ -61,6 +64,12 @@ class Principal:
         """Return where points lie in the plane (n x 2)."""
         placed: Matrix = (points - self.mean) @ self.axes.T
         return placed
+
+
+def leading(axis: Matrix, names: Sequence[str]) -> list[str]:
+    """Return the features that weigh most on an axis, `-` before those that fall along it."""
+    order = np.argsort(-np.abs(axis), kind="stable")[:LEADING]
+    return [("" if axis[k] > 0 else "-") + names[k] for k in order if names and axis[k]]
 
 
 def neighbourhoods(points: Matrix, seed: int, progress: Callable[[int, int], None]) -> Matrix:

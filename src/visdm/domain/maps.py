@@ -6,6 +6,7 @@ checked before anything is drawn from it.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,6 @@ FURTHEST = 1e6
 """No place is further out: features are standardised, and t-SNE's plane is some hundreds wide."""
 
 MAX_ROWS = 2**63
-MAX_REASON = 200
 
 Place = tuple[float, float]
 
@@ -75,14 +75,14 @@ class Map:
     @property
     def assets(self) -> tuple[int, ...]:
         """The assets on it, ascending."""
-        return tuple(sorted({one.asset for one in (*self.points, *self.centres)}))
+        found = {one.asset for one in self.points} | {one.asset for one in self.centres}
+        return tuple(sorted(found))
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes on it, those of the most images first."""
-        counts: dict[str, int] = {}
-        for one in (*self.points, *self.centres):
-            counts[one.label] = counts.get(one.label, 0) + 1
+        labels = [one.label for one in self.points] + [one.label for one in self.centres]
+        counts = Counter(labels)
         return tuple(sorted(counts, key=lambda label: (-counts[label], label)))
 
 
@@ -124,7 +124,7 @@ def _map(answer: Mapping[str, Any], assets: set[int], methods: tuple[str, ...]) 
             for asset, (drawn, held) in answer["drawn"].items()
         },
         left_out={
-            _one_of(int(asset), assets): _name(reason)[:MAX_REASON]
+            _one_of(int(asset), assets): _name(reason)
             for asset, reason in answer["left_out"].items()
         },
     )
