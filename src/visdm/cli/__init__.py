@@ -16,6 +16,7 @@ from visdm.cli.earnings import earnings
 from visdm.cli.experiments import experiment
 from visdm.cli.frame import plain
 from visdm.cli.jobs import job, provider
+from visdm.cli.map import map_
 from visdm.cli.metadata import metadata
 from visdm.cli.rounds import delegate, round_
 from visdm.cli.store import store
@@ -35,6 +36,7 @@ for _command in (
     account,
     asset,
     metadata,
+    map_,
     round_,
     delegate,
     dao,

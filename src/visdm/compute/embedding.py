@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visdm.compute.features import NAMES, PROJECTED, QUALITIES, Standard, raw
+from visdm.compute.features import NAMES, QUALITIES, Standard, raw
 from visdm.compute.planes import Principal, leading, neighbourhoods
 from visdm.compute.public_tables import Drawn, PublicTable, UnusableTableError, quotas
+from visdm.domain.summaries import PROJECTED
 from visdm.errors import JobError
 
 if TYPE_CHECKING:

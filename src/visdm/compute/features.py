@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from visdm.domain.summaries import PROJECTED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -20,11 +22,15 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-PROJECTED = 16
-"""Coefficients of a projection."""
-
 MOST_PROJECTED = 130
 """Above the largest coefficient that an image has, 8 x 255 in steps of 16."""
+
+
+SLIGHT = 1e-6
+"""What differs less than this, in its own unit, is the same and was only rounded."""
+
+FAR = 150.0
+"""Deviations; nothing of 20,000 points is further from their mean, but what joins them may be."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,9 @@ class Standard:
     def of(cls, features: Matrix) -> Standard:
         """Take them from features (n x k) without NaN."""
         deviation = features.std(axis=0)
-        return cls(features.mean(axis=0), np.where(deviation > 0, deviation, np.inf))
+        return cls(features.mean(axis=0), np.where(deviation > SLIGHT, deviation, np.inf))
 
     def __call__(self, features: Matrix) -> Matrix:
-        """Return features of mean 0 and deviation 1."""
+        """Return features of mean 0 and deviation 1, none of them further out than `FAR`."""
         standardised: Matrix = (features - self.mean) / self.deviation
-        return standardised
+        return np.clip(standardised, -FAR, FAR)

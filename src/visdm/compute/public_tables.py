@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 
-from visdm.compute.features import NAMES, PROJECTED, QUALITIES, raw
+from visdm.compute.features import NAMES, QUALITIES, raw
 from visdm.domain.models import is_name
+from visdm.domain.summaries import PROJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -23,7 +23,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.compute as pc  # type: ignore[import-untyped]  # as above
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 from PIL import Image, JpegImagePlugin
-from sklearn.decomposition import PCA as Components
+from sklearn import decomposition  # type: ignore[import-untyped]  # as above
 
 from visdm.compute.features import NAMES, QUALITIES, Standard, raw
 from visdm.compute.images import decode, measure, record
@@ -109,10 +109,10 @@ def measure_figure2(
     real = _real(data, each, seed)
     rows, maps = [], {}
     total, done = 2 * len(KINDS), 0
+    labels = [label for label in (CAT, DOG, NOISE) for _ in range(each)]
+    known = _measured([*real[CAT], *real[DOG]])
     for encoding in (JPEG, PNG):
-        files = [*real[CAT], *real[DOG], *noise(each, seed, encoding, real[CAT][0])]
-        labels = [label for label in (CAT, DOG, NOISE) for _ in range(each)]
-        features = _features(files, labels)
+        features = _features(known, _measured(noise(each, seed, encoding, real[CAT][0])))
         for kind in KINDS:
             planes, found = _place(features[kind], labels, kind, seed)
             maps[encoding, kind] = found
@@ -123,11 +123,11 @@ def measure_figure2(
 
 
 def noise(count: int, seed: int, encoding: str, like: bytes) -> list[bytes]:
-    """Return `count` images of random pixels, of the size of the image `like`.
+    """Return `count` images of random pixels, of the size of the JPEG `like`.
 
     As JPEG they have its quantisation tables and subsampling too.
     """
-    model = Image.open(io.BytesIO(like))
+    model = JpegImagePlugin.JpegImageFile(io.BytesIO(like))
     chance = np.random.default_rng([seed, 2])
     options: dict[str, Any] = {}
     if encoding == JPEG:
@@ -163,24 +163,30 @@ def _real(data: Path, each: int, seed: int) -> dict[str, list[bytes]]:
     return found
 
 
-def _features(files: list[bytes], labels: list[str]) -> dict[str, Matrix]:
-    """Return the features of each kind (n x k), in units of their deviation but for pixels."""
+def _measured(files: list[bytes]) -> tuple[Matrix, Matrix]:
+    """Return the images' public features, and their pixels, a row each."""
     images = [decode(file) for file in files]
     table = [
-        record(measures, size=len(file), label=label)
-        for measures, file, label in zip(measure(images), files, labels, strict=True)
+        record(measures, size=len(file), label="")
+        for measures, file in zip(measure(images), files, strict=True)
     ]
     quality = {name: [row[name] for row in table] for name in QUALITIES}
     projection = np.array([row["projection"] for row in table], dtype=np.float64)
-    found = raw(quality, projection)
-    found = Standard.of(found)(found)
     pixels = np.array([np.asarray(image.convert("RGB")).ravel() / 255 for image in images])
-    reduced = Components(min(KEPT, *pixels.shape), svd_solver="full").fit_transform(pixels)
+    return raw(quality, projection), pixels
+
+
+def _features(*parts: tuple[Matrix, Matrix]) -> dict[str, Matrix]:
+    """Return the features of each kind (n x k), in units of their deviation but for pixels."""
+    found = np.concatenate([features for features, _ in parts])
+    found = Standard.of(found)(found)
+    pixels = np.concatenate([pixels for _, pixels in parts])
+    components = decomposition.PCA(min(KEPT, *pixels.shape), svd_solver="covariance_eigh")
     return {
         METADATA: found,
         SIZELESS: np.delete(found, NAMES.index("compression"), axis=1),
         PROJECTION: found[:, len(QUALITIES) :],
-        PIXELS: reduced,
+        PIXELS: components.fit_transform(pixels),
     }
 
 
@@ -189,7 +195,12 @@ def _place(
 ) -> tuple[dict[str, Matrix], Map]:
     """Return the points by method, and the map of it."""
     plane = Principal.of(features)
-    names = {METADATA: NAMES, PROJECTION: NAMES[len(QUALITIES) :]}.get(kind, ())
+    named = {
+        METADATA: NAMES,
+        SIZELESS: tuple(name for name in NAMES if name != "compression"),
+        PROJECTION: NAMES[len(QUALITIES) :],
+    }
+    names = named.get(kind, ())  # pixels have none
     found = {PCA: plane(features), TSNE: neighbourhoods(features, seed, silent)}
     points = tuple(
         Point(

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import silhouette_score
-from sklearn.model_selection import StratifiedKFold, cross_val_score
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # it ships no types
+from sklearn.metrics import silhouette_score  # type: ignore[import-untyped]  # as above
+from sklearn.model_selection import StratifiedKFold, cross_val_score  # type: ignore[import-untyped]  # as above
+from sklearn.neighbors import KNeighborsClassifier  # type: ignore[import-untyped]  # as above
+from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]  # as above
+from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]  # as above
 
 if TYPE_CHECKING:
     import numpy as np

@@ -30,12 +30,15 @@ HOLLOW = 8
 _LABELS = {CLASS: "class", ASSET: "asset"}
 
 
-def page(scene: Scene, *more: Markup) -> str:
-    """Return the page, with sections `more` below the map; the same scene gives the same text."""
+def page(scene: Scene, *more: Markup, picture: str = "map.png") -> str:
+    """Return the page, with sections `more` below the map; the same scene gives the same text.
+
+    `picture` is the file beside it that shows the map where no script may run.
+    """
     script = _ours("map.js")
     lead = tag("p", scene.lead, class_="lead") if scene.lead else Markup()
     header = tag("header", tag("p", "ViSDM map", class_="kind"), tag("h1", scene.title), lead)
-    main = tag("main", _map(scene), *more)
+    main = tag("main", _map(scene, picture), *more)
     footer = tag("footer", tag("p", "This page loads nothing; its script draws the map."))
     body = (header, main, footer, _data(scene))
     return document(scene.title, *body, rules=_ours("map.css"), script=script)
@@ -45,7 +48,7 @@ def _ours(name: str) -> str:
     return files("visdm.pictures").joinpath(name).read_text("utf-8")
 
 
-def _map(scene: Scene) -> Markup:
+def _map(scene: Scene, picture: str) -> Markup:
     shown = counted(len(scene.map.points), "image")
     held = sum(held for _, held in scene.map.drawn.values())
     of_all = f" of {held:,}" if held > len(scene.map.points) else ""
@@ -67,7 +70,9 @@ def _map(scene: Scene) -> Markup:
     )
     frame = tag("div", canvas, tag("div", id="tip", hidden="hidden"), id="frame")
     said = tag("p", id="said", class_="hidden", aria_live="polite")
-    missing = tag("noscript", tag("p", "Drawing the map needs JavaScript; see map.png beside."))
+    missing = tag(
+        "noscript", tag("p", f"Drawing the map needs JavaScript; see {picture} beside it.")
+    )
     figure = tag(
         "figure",
         _controls(scene),
@@ -120,7 +125,8 @@ def _choice(name: str, title: str, options: dict[str, str]) -> Markup:
         )
         for place, (value, text) in enumerate(options.items())
     ]
-    return tag("fieldset", tag("legend", title), *buttons, class_="choice")
+    alone = "hidden" if len(options) == 1 else None
+    return tag("fieldset", tag("legend", title), *buttons, class_="choice", hidden=alone)
 
 
 def _axes(scene: Scene) -> list[Markup]:

@@ -99,14 +99,15 @@ def _plot(axes: Axes, scene: Scene, method: str, group: str) -> None:
     axes.set_ylabel(up, color=ink["soft"], fontsize=9)
     axes.set_aspect("equal", adjustable="datalim")
     axes.tick_params(colors=ink["soft"], labelsize=8, length=0)
-    axes.grid(visible=True, color=ink["track"], linewidth=0.8)
-    axes.set_axisbelow(True)
     axes.set_facecolor(ink["card"])
     for spine in axes.spines.values():
         spine.set_color(ink["rule"])
-    if not across:  # places of t-SNE are near or far and nothing else
-        axes.set_xticklabels([])
-        axes.set_yticklabels([])
+    if across:
+        axes.grid(visible=True, color=ink["track"], linewidth=0.8)
+        axes.set_axisbelow(True)
+    else:  # places of t-SNE are near or far and nothing else
+        axes.set_xticks([])
+        axes.set_yticks([])
 
 
 def _entry(one: Point | Centre, known: dict[int | str, int], group: str) -> int:
