@@ -16,6 +16,7 @@ from visdm.cli.earnings import earnings
 from visdm.cli.experiments import experiment
 from visdm.cli.frame import plain
 from visdm.cli.jobs import job, provider
+from visdm.cli.map import map_
 from visdm.cli.metadata import metadata
 from visdm.cli.models import model
 from visdm.cli.rounds import delegate, round_
@@ -37,6 +38,7 @@ for _command in (
     asset,
     metadata,
     model,
+    map_,
     round_,
     delegate,
     dao,
