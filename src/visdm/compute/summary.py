@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from visdm.compute.components import principal
+from visdm.compute.images import HISTOGRAMS, QUALITY
 from visdm.domain.packages import Disclosure
 from visdm.domain.summaries import GREYS, MIN_GROUP, PROJECTED, TENTHS
 
@@ -43,11 +44,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Whole = NDArray[np.int64]
 
-QUALITY = (
-    *("brightness", "contrast", "sharpness", "entropy"),
-    *("colorfulness", "noise", "compression"),
-)
-HISTOGRAMS = ("histogram", "histogram_red", "histogram_green", "histogram_blue")
 SHADES = dict(zip(HISTOGRAMS, ("grey", "red", "green", "blue"), strict=True))
 
 DIGITS = 3
@@ -81,9 +77,9 @@ class Summing:
         self._kept["class"].append(np.asarray(labels, np.int32))
         self._projections.append(_lists(rows, "projection", PROJECTED).astype(np.int16))
         pixels = _floats(rows, "width") * _floats(rows, "height")
-        for name, total in self._shares.items():
+        for name in HISTOGRAMS:
             shares = _lists(rows, name, GREYS) * (_BILLION / pixels[:, None])
-            total += np.rint(shares).astype(np.int64).sum(axis=0)
+            self._shares[name] += np.rint(shares).astype(np.int64).sum(axis=0)
         for side, seen in self._sides.items():
             seen.update(rows.column(side).to_pylist())
         self._modes.update(rows.column("mode").to_pylist())
@@ -143,9 +139,7 @@ class Summing:
         """Return the rows of each class that is large enough to be told of."""
         order = np.argsort(labels, kind="stable")
         ends = np.searchsorted(labels[order], np.arange(len(self._classes) + 1))
-        rows = {
-            name: order[ends[place] : ends[place + 1]] for name, place in self._classes.items()
-        }
+        rows = {name: order[ends[place] : ends[place + 1]] for name, place in self._classes.items()}
         if not aggregate:
             return {name: found for name, found in rows.items() if len(found) >= MIN_GROUP}
         told = {
