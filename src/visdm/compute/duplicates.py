@@ -2,12 +2,12 @@
 
 Compared are public columns alone, so that whoever has two tables comes to the same answer. The
 **rule**, chosen by measuring (ADR 14, `visdm experiment metadata duplicates`): of the 128 bits of
-difference and perceptual hash together at most `REACH` differ; average and wavelet hash agree but
-for `COARSE` bits of 128; the luma projections point the same way (cosine at least 3/4); and the
-quantiles of the greys, brightness and contrast taken out, differ by at most `GREYS` on average.
-Two *plain* pictures, with less than `PLAIN` bits of entropy each (drawings, digits, an 8x8
-thumbnail), look alike without being copies: for them each bound is far narrower. A *flat* one,
-of contrast under `FLAT`, matches only what is identical in every column.
+difference and perceptual hash together at most `WIDE.reach` differ, and of those of average and
+wavelet hash `WIDE.coarse`; the luma projections point the same way; and the quantiles of the
+greys, brightness and contrast taken out, are on average no further apart than `WIDE.greys`
+standard deviations. Two *plain* pictures (drawings, digits, thumbnails of 8x8) look alike without
+being copies: for them `NARROW` holds. A *flat* one says nothing, and matches only what is identical
+in every column.
 
 The **search** is multi-index hashing (Norouzi, Punjani and Fleet 2012): the 128 bits are cut into
 eight chunks of 16. Of at most 15 differing bits one chunk has at most one, so comparing within
@@ -35,12 +35,29 @@ if TYPE_CHECKING:
 HASHES = ("difference_hash", "perceptual_hash", "average_hash", "wavelet_hash")
 """Columns in the order of `Hashes.bits`."""
 
-REACH, NARROW_REACH = 15, 4
-COARSE, NARROW_COARSE = 40, 8
-GREYS, NARROW_GREYS = 0.25, 0.02
-COSINE, NARROW_COSINE = 0.75, 0.998
-PLAIN = 6.0
+
+@dataclass(frozen=True)
+class Bounds:
+    """What two near-duplicates differ by at most: bits of 128, bits of 128, deviations.
+
+    `cosine` is the least between their luma projections without the means.
+    """
+
+    reach: int
+    coarse: int
+    greys: float
+    cosine: float
+
+
+WIDE = Bounds(reach=15, coarse=40, greys=0.25, cosine=0.75)
+NARROW = Bounds(reach=6, coarse=8, greys=0.05, cosine=0.996)
+
+PLAIN, PLAIN_GREY = 4.0, 6.0
+"""Bits of entropy under which a picture is plain: any one, and one without colour."""
+COLOURLESS = 8.0
+"""Colorfulness under which a picture is without colour."""
 FLAT = 4.0
+"""Contrast under which a picture is flat."""
 
 LEVELS = 16
 """Quantiles of the greys that are kept, in steps of 1 / `GREY_STEPS` standard deviation."""
@@ -59,15 +76,15 @@ class Hashes:
     """What pictures are compared by; each array has a row per picture.
 
     `bits`, uint64 (n, 4): the hashes named in `HASHES`. `luma`, int16 (n, 10). `greys`, int16
-    (n, `LEVELS`): standardised quantiles. `entropy` and `contrast`, float32 (n,). `exact`, uint64
-    (n,): a digest of every column, equal where all columns are.
+    (n, `LEVELS`): standardised quantiles. `plain` and `flat`, bool (n,). `exact`, uint64 (n,): a
+    digest of every column, equal where all columns are.
     """
 
     bits: NDArray[np.uint64]
     luma: NDArray[np.int16]
     greys: NDArray[np.int16]
-    entropy: NDArray[np.float32]
-    contrast: NDArray[np.float32]
+    plain: NDArray[np.bool_]
+    flat: NDArray[np.bool_]
     exact: NDArray[np.uint64]
 
     def __len__(self) -> int:
@@ -102,7 +119,7 @@ class Hashes:
         )
 
 
-def quantiles(histogram: NDArray[np.int32]) -> NDArray[np.int16]:
+def quantiles(histogram: NDArray[np.int64]) -> NDArray[np.int16]:
     """Return standardised quantiles, int16 (n, `LEVELS`), of counts of greys, (n, 256)."""
     reached = np.cumsum(histogram, axis=1, dtype=np.int64)
     total = reached[:, -1:]
@@ -148,13 +165,13 @@ def against(query: Hashes, reference: Hashes, *, mirror: bool = True) -> Indices
 
 def _search(query: Hashes, reference: Hashes, *, earlier: bool, mirror: bool) -> Indices:
     """Return for each row the earliest near row of `reference`, or -1; flat rows have none."""
-    rows = np.flatnonzero(query.contrast >= FLAT)
-    others = np.flatnonzero(reference.contrast >= FLAT)
+    rows = np.flatnonzero(~query.flat)
+    others = np.flatnonzero(~reference.flat)
     sought, known = query.take(rows), reference.take(others)
     best = np.full(len(query), len(reference), dtype=np.int64)
     for form in [sought, sought.mirrored()] if mirror else [sought]:
         rule = partial(_alike, form, known)
-        found = earliest(form.bits, known.bits, REACH, rule, earlier=earlier)
+        found = earliest(form.bits, known.bits, WIDE.reach, rule, earlier=earlier)
         hit = found >= 0
         best[rows[hit]] = np.minimum(best[rows[hit]], others[found[hit]])
     return np.where(best < len(reference), best, -1)
@@ -172,18 +189,18 @@ def similar(one: Hashes, other: Hashes) -> NDArray[np.bool_]:
     mine, theirs = one.luma[:, 1:LUMA].astype(np.int64), other.luma[:, 1:LUMA].astype(np.int64)
     along = (mine * theirs).sum(axis=1)
     length = np.sqrt((mine * mine).sum(axis=1) * (theirs * theirs).sum(axis=1))
-    plain = np.maximum(one.entropy, other.entropy) < PLAIN
+    plain = one.plain & other.plain
 
-    def bound(wide: float, narrow: float) -> NDArray[np.float64]:
-        return np.where(plain, narrow, wide)
+    def bound(name: str) -> NDArray[np.float64]:
+        chosen: NDArray[np.float64] = np.where(plain, getattr(NARROW, name), getattr(WIDE, name))
+        return chosen
 
     near: NDArray[np.bool_] = (
-        (fine <= bound(REACH, NARROW_REACH))
-        & (coarse <= bound(COARSE, NARROW_COARSE))
-        & (greys <= bound(GREYS, NARROW_GREYS) * LEVELS * GREY_STEPS)
-        & (along >= bound(COSINE, NARROW_COSINE) * length)
-        # Without a direction there is nothing that agrees.
-        & (length > 0)
+        (fine <= bound("reach"))
+        & (coarse <= bound("coarse"))
+        & (greys <= bound("greys") * LEVELS * GREY_STEPS)
+        & (along >= bound("cosine") * length)
+        & (length > 0)  # without a direction there is nothing that agrees
     )
     return near
 

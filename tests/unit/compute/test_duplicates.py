@@ -8,28 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visdm.compute import buckets
-from visdm.compute.duplicates import (
-    FLAT,
-    GREYS,
-    NARROW_REACH,
-    PLAIN,
-    REACH,
-    Hashes,
-    against,
-    similar,
-    within,
-)
+from visdm.compute.duplicates import NARROW, WIDE, Hashes, against, similar, within
 
 
-def pictures(count: int, seed: int = 0, *, entropy: float = 7.0, contrast: float = 50.0) -> Hashes:
+def pictures(count: int, seed: int = 0, *, plain: bool = False, flat: bool = False) -> Hashes:
     """Return random pictures, none like another."""
     source = np.random.default_rng(seed)
     return Hashes(
         bits=source.integers(0, 2**64, (count, 4), dtype=np.uint64),
         luma=source.integers(-90, 90, (count, 10)).astype(np.int16),
         greys=source.integers(-500, 500, (count, 16)).astype(np.int16),
-        entropy=np.full(count, entropy, dtype=np.float32),
-        contrast=np.full(count, contrast, dtype=np.float32),
+        plain=np.full(count, plain),
+        flat=np.full(count, flat),
         exact=source.integers(0, 2**64, count, dtype=np.uint64),
     )
 
@@ -53,16 +43,16 @@ def slow(hashes: Hashes) -> list[int]:
     for row in range(len(hashes)):
         before = hashes.take(np.arange(row))
         near = (before.bits == hashes.bits[row]).all(axis=1) & (before.exact == hashes.exact[row])
-        for form in forms if hashes.contrast[row] >= FLAT else []:
+        for form in forms if not hashes.flat[row] else []:
             same = form.take(np.full(row, row))
-            near |= similar(same, before) & (before.contrast >= FLAT)
+            near |= similar(same, before) & ~before.flat
         found.append(int(np.argmax(near)) if near.any() else -1)
     return found
 
 
 def test_every_copy_up_to_the_reach_is_found_and_nothing_else() -> None:
     known = pictures(3_000)
-    distances = np.arange(320) % (REACH + 1)
+    distances = np.arange(320) % (WIDE.reach + 1)
     copies = altered(known.take(np.arange(1_000, 1_320)), distances)
     strangers = pictures(500, seed=5)
     found = against(Hashes.joined([copies, strangers]), known)
@@ -71,7 +61,7 @@ def test_every_copy_up_to_the_reach_is_found_and_nothing_else() -> None:
 
 def test_a_copy_past_the_reach_is_not_found() -> None:
     known = pictures(200)
-    far = altered(known, np.full(200, REACH + 1))
+    far = altered(known, np.full(200, WIDE.reach + 1))
     assert (against(far, known) == -1).all()
 
 
@@ -83,8 +73,8 @@ def test_the_search_finds_what_comparing_all_pairs_finds(seed: int, count: int) 
     drawn = few.take(source.integers(0, len(few), count))
     mixed = altered(drawn, source.integers(0, 12, count), seed)
     mixed.bits[:, 2:] ^= source.integers(0, 2, (count, 2), dtype=np.uint64)
-    mixed.contrast[source.random(count) < 0.2] = 1.0
-    mixed.entropy[source.random(count) < 0.2] = 3.0
+    mixed.flat[source.random(count) < 0.2] = True
+    mixed.plain[source.random(count) < 0.5] = True
     twice = Hashes.joined([mixed, mixed.take(source.permutation(count)[: count // 3])])
     assert within(twice).tolist() == slow(twice)
     assert within(twice.take(slice(0, 0))).tolist() == []
@@ -111,19 +101,19 @@ def test_turning_twice_changes_nothing() -> None:
 
 
 def test_flat_pictures_match_only_what_is_identical_in_every_column() -> None:
-    flat = pictures(4, contrast=FLAT / 2)
+    flat = pictures(4, flat=True)
     near = altered(flat, np.zeros(4))
     assert (against(near, flat) == -1).all()
     assert against(flat, flat).tolist() == [0, 1, 2, 3]
 
 
 def test_plain_pictures_have_a_narrower_reach_unless_one_of_them_is_not_plain() -> None:
-    plain = pictures(1, entropy=PLAIN - 1)
-    near = altered(plain, np.array([NARROW_REACH]))
-    further = altered(plain, np.array([NARROW_REACH + 1]))
+    plain = pictures(1, plain=True)
+    near = altered(plain, np.array([NARROW.reach]))
+    further = altered(plain, np.array([NARROW.reach + 1]))
     assert against(near, plain).tolist() == [0]
     assert against(further, plain).tolist() == [-1]
-    further.entropy[:] = PLAIN
+    further.plain[:] = False
     assert against(further, plain).tolist() == [0]
 
 
@@ -134,7 +124,7 @@ def test_hashes_that_agree_by_chance_do_not_make_a_copy(column: str) -> None:
     if column == "luma":
         other.luma[0, 1:] *= -1
     elif column == "greys":
-        other.greys[0] += int(GREYS * 256) + 1
+        other.greys[0] += int(WIDE.greys * 256) + 1
     else:
         other.bits[0, 2:] = ~other.bits[0, 2:]
     assert against(other, known).tolist() == [-1]
