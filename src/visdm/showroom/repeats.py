@@ -31,10 +31,13 @@ class Repeats:
         """
         earlier = within(Hashes.joined(self._parts))
         heads = np.arange(len(earlier))
-        for row in np.flatnonzero(earlier >= 0):  # in order, so an earlier row's head is known
+        for row in np.flatnonzero(
+            earlier >= 0
+        ).tolist():  # in order, so an earlier row's head is known
             heads[row] = heads[earlier[row]]
         members: dict[int, list[int]] = {}
-        for row in np.flatnonzero(np.isin(heads, heads[earlier >= 0])).tolist():
+        repeated = np.flatnonzero(np.isin(heads, heads[earlier >= 0]))
+        for row in map(int, repeated):
             members.setdefault(int(heads[row]), []).append(row)
         paths = _paths(table, {row for group in members.values() for row in group})
         groups = [tuple(paths[row] for row in group) for group in members.values()]
