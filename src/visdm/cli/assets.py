@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from visdm.cli.croissant import croissant_of
 from visdm.cli.frame import (
     address_named,
     as_option,
@@ -16,6 +17,7 @@ from visdm.cli.frame import (
     market,
     price,
     print_fields,
+    print_json,
     print_rows,
     progress,
 )
@@ -172,15 +174,19 @@ def asset_list(home: Path, *, as_json: bool) -> None:
 
 @asset.command("show")
 @click.argument("number", type=int)
+@click.option("--croissant", is_flag=True, help="Print its metadata as a Croissant document.")
 @home_option
 @json_option
-def asset_show(number: int, home: Path, *, as_json: bool) -> None:
+def asset_show(number: int, home: Path, *, croissant: bool, as_json: bool) -> None:
     """Show one asset: its registration, its public metadata, what it earned."""
     with market(home) as world:
         chain = world.chain(place.OPERATOR)
         found = next((a for a in chain.assets() if a.asset == number), None)
         if found is None:
             raise UnknownError("asset", number, hint="see `visdm asset list`")
+        if croissant:
+            print_json(croissant_of(found, world.store))
+            return
         credit = chain.credit(number)
         fields = {
             **{name: value for name, value in vars(found).items() if name != "announced"},
