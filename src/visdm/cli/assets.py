@@ -222,8 +222,9 @@ def _profile(description: object) -> dict[str, Any] | None:
 def _disclosed(description: Any) -> str:  # noqa: ANN401  # JSON of any shape
     """Say what anybody may read of the images, by the word of the provider."""
     said = description.get("disclosure") if isinstance(description, dict) else None
-    known = isinstance(said, str) and said in PUBLIC
-    return PUBLIC[Disclosure(said)] if known else "its provider does not say what"
+    if isinstance(said, str) and said in PUBLIC:
+        return PUBLIC[Disclosure(said)]
+    return "its provider does not say what"
 
 
 def _brief(description: Any) -> Any:  # noqa: ANN401  # as above

@@ -182,14 +182,14 @@ class ComputeProvider:
         if self._open(asset, package).giver != asset.owner:
             raise VaultError(f"the grant of asset {asset.asset} was not made by its owner")
         if asset.kind is Kind.MODEL:
-            found = profiled(self.sandbox, package, private, self.limits, progress)
+            profile = profiled(self.sandbox, package, private, self.limits, progress)
             return Metadata(
                 asset=asset.asset,
                 kind=asset.kind,
-                name=found["name"],
+                name=profile["name"],
                 samples=0,
-                classes=tuple(found["classes"]),
-                summary=found,
+                classes=tuple(profile["classes"]),
+                summary=profile,
             )
         settings = {"workers": self.threads}
         found = self._run("describe", settings, {"package": package}, output, progress)
