@@ -47,7 +47,7 @@ def build(
     if not is_name(name):
         hint = f"at most {MAX_NAME} printable characters"
         raise InputError(f"{shown(name[:MAX_NAME])!r} cannot be the name of a package", hint=hint)
-    with _opened(source) as found:
+    with opened(source) as found:
         _refuse_classes(source, found)
         poured = Poured(sink, name)
         metadata = described(name, found.classes, disclosure)
@@ -63,7 +63,8 @@ def build(
         )
 
 
-def _opened(source: Path) -> AbstractContextManager[Source]:
+def opened(source: Path) -> AbstractContextManager[Source]:
+    """Look into a source of labelled images. Raises `FolderError`, also for what is no source."""
     if source.is_dir():
         return tree.opened(source)
     suffix = source.suffix.lower()
