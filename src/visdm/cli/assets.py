@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,14 @@ from visdm.cli.frame import (
     print_rows,
     progress,
 )
+from visdm.cli.models import print_profile
 from visdm.demo import place
 from visdm.domain.assets import NO_RESERVE, Kind
 from visdm.domain.documents import parse
 from visdm.domain.packages import Disclosure
+from visdm.domain.profiles import read_profile
 from visdm.domain.summaries import MIN_GROUP
-from visdm.errors import BlobError, UnknownError
+from visdm.errors import BlobError, JobError, UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -199,14 +202,29 @@ def asset_show(number: int, home: Path, *, croissant: bool, as_json: bool) -> No
             if found.kind is Kind.DATA:
                 fields["public"] = _disclosed(description)
             fields["description"] = description if as_json else _brief(description)
-    print_fields(fields, as_json=as_json)
+    profile = _profile(fields.get("description")) if found.kind is Kind.MODEL else None
+    if as_json or profile is None:
+        print_fields(fields, as_json=as_json)
+        return
+    fields.pop("description")
+    print_fields(fields, as_json=False)
+    print_profile(profile)
+
+
+def _profile(description: object) -> dict[str, Any] | None:
+    """Return the profile in a model's description; None where its provider wrote another thing."""
+    with suppress(JobError):
+        summary = description.get("summary") if isinstance(description, dict) else None
+        return read_profile(summary if isinstance(summary, dict) else {})
+    return None
 
 
 def _disclosed(description: Any) -> str:  # noqa: ANN401  # JSON of any shape
     """Say what anybody may read of the images, by the word of the provider."""
     said = description.get("disclosure") if isinstance(description, dict) else None
-    known = isinstance(said, str) and said in PUBLIC
-    return PUBLIC[Disclosure(said)] if known else "its provider does not say what"
+    if isinstance(said, str) and said in PUBLIC:
+        return PUBLIC[Disclosure(said)]
+    return "its provider does not say what"
 
 
 def _brief(description: Any) -> Any:  # noqa: ANN401  # as above

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from visdm.cli.experiments.figure2 import experiment_figure2
 from visdm.cli.experiments.gas import experiment_gas
 from visdm.cli.experiments.metadata import metadata
 from visdm.cli.experiments.storage import experiment_storage
@@ -14,5 +15,5 @@ def experiment() -> None:
     """Measure one of the paper's tables or figures again."""
 
 
-for _command in (experiment_gas, experiment_storage, metadata):
+for _command in (experiment_figure2, experiment_gas, experiment_storage, metadata):
     experiment.add_command(_command)
