@@ -137,10 +137,15 @@ def _run(source: Path, out: Path, workers: int) -> Size:
         running = subprocess.Popen(  # noqa: S603 - our own command, with paths of ours
             [sys.executable, "-m", "visdm", *words], stdout=said, stderr=subprocess.DEVNULL
         )
-        while not (ended := os.wait4(running.pid, os.WNOHANG))[0]:
-            peak = max(peak, sum(map(_resident, _tree(running.pid))))
-            time.sleep(_PAUSE)
-        running.returncode = os.waitstatus_to_exitcode(ended[1])
+        try:
+            while not (ended := os.wait4(running.pid, os.WNOHANG))[0]:
+                peak = max(peak, sum(map(_resident, _tree(running.pid))))
+                time.sleep(_PAUSE)
+            running.returncode = os.waitstatus_to_exitcode(ended[1])
+        finally:
+            if running.returncode is None:  # we were interrupted: its folder goes with us
+                running.kill()
+                running.wait()
         if running.returncode:
             raise JobError(f"visdm metadata ended with {running.returncode}")
         said.seek(0)
