@@ -63,7 +63,7 @@ class Allocations(TorchDispatchMode):
     def __torch_dispatch__(
         self,
         func: Any,  # noqa: ANN401 - torch's own signature
-        types: Any,  # noqa: ANN401, ARG002 - as above
+        types: Any,  # noqa: ANN401 - as above
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - as above
@@ -103,7 +103,7 @@ def costs(network: nn.Module, model: ModelPackage, classes: int) -> Costs:
 def _in_single_operations() -> Iterator[None]:
     """Have encoder layers run in pieces: as one operation nothing in them would be counted."""
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # noqa: FBT003 - torch's own signature
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
