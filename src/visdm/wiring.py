@@ -245,6 +245,11 @@ def scratch() -> Scratch:
     return MachineScratch(Path(tempfile.gettempdir()) / f"visdm-{os.getuid()}")
 
 
+def sandbox(*, unsafe: bool = False) -> Sandbox:
+    """Return what computations run in; with `unsafe` it is none."""
+    return BareProcess() if unsafe else Bubblewrap()
+
+
 def accounts(folder: Path) -> KeyFolder:
     """Return the accounts whose keys are in `folder`."""
     return KeyFolder(folder)
@@ -297,7 +302,7 @@ def open_world(
             ledger=Ledger(node.web3, market),
             # Not by its place: a folder may be called what a place may not.
             store=_together([BlockFolder(folder / BLOBS), *map(store_at, stores)]),
-            sandbox=BareProcess() if unsafe else Bubblewrap(),
+            sandbox=sandbox(unsafe=unsafe),
             own=own,
         )
     finally:

@@ -18,6 +18,7 @@ from visdm.cli.frame import plain
 from visdm.cli.jobs import job, provider
 from visdm.cli.map import map_
 from visdm.cli.metadata import metadata
+from visdm.cli.models import model
 from visdm.cli.rounds import delegate, round_
 from visdm.cli.store import store
 from visdm.errors import NAMED_IMAGES, ImageError, VisdmError
@@ -36,6 +37,7 @@ for _command in (
     account,
     asset,
     metadata,
+    model,
     map_,
     round_,
     delegate,

@@ -89,7 +89,9 @@ def _print(described: Described, out: Path) -> None:
         "images": f"{summary['samples']:,}",
         "classes": f"{sum(1 for label in summary['class_counts'] if label):,}",
         "left out": f"{described.left_out:,} images, {described.ignored:,} other files",
-        "repeated": f"{summary['duplicates']:,} to the pixel",
+        "repeated": (
+            f"{summary['near_duplicates']:,} images, {summary['duplicates']:,} to the pixel"
+        ),
         "written": f"{out}: {TABLE} ({described.size / _MIB:.1f} MiB), croissant.json, index.html",
     }
     for name, value in lines.items():

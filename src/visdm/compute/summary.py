@@ -77,9 +77,9 @@ class Summing:
         self._kept["class"].append(np.asarray(labels, np.int32))
         self._projections.append(_lists(rows, "projection", PROJECTED).astype(np.int16))
         pixels = _floats(rows, "width") * _floats(rows, "height")
-        for name, total in self._shares.items():
+        for name in HISTOGRAMS:
             shares = _lists(rows, name, GREYS) * (_BILLION / pixels[:, None])
-            total += np.rint(shares).astype(np.int64).sum(axis=0)
+            self._shares[name] += np.rint(shares).astype(np.int64).sum(axis=0)
         for side, seen in self._sides.items():
             seen.update(rows.column(side).to_pylist())
         self._modes.update(rows.column("mode").to_pylist())

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.documents import count
+from visdm.domain.documents import count, expect
+from visdm.domain.packages import Disclosure
 from visdm.domain.values import SHAPLEY, coalitions
 from visdm.errors import JobError
 
@@ -51,22 +52,15 @@ def read_trained(answer: Mapping[str, Any], method: str, assets: Sequence[int]) 
     return Trained(validation, tuple((c, given[c]) for c in planned), metrics)
 
 
-def check_profile(answer: Mapping[str, Any]) -> None:
-    """Check a model's profile, which its own script may have written.
+def read_disclosure(answer: Mapping[str, Any]) -> Disclosure:
+    """Return what a package's owner discloses, as `describe` read it.
 
-    Raises `JobError` unless it names the model, its classes and its tensors as agreed.
+    Raises `JobError` where it is no disclosure: then nothing is to be published.
     """
     try:
-        named = [answer["name"], *answer["classes"], *answer["tensors"]]
-        fits = all(isinstance(text, str) for text in named) and answer["classes"]
-        for kind, shape in answer["tensors"].values():
-            fits = fits and isinstance(kind, str) and isinstance(shape, list)
-            for side in shape:
-                count(side, 2**40)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        fits = False
-    if not fits:
-        raise JobError("its answer is not of the agreed shape")
+        return Disclosure(expect(answer["disclosure"], str))
+    except (KeyError, TypeError, ValueError):
+        raise JobError("its answer is not of the agreed shape") from None
 
 
 def _metric(value: object) -> float:

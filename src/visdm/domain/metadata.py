@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 FORMAT = 2
-PUBLIC_LIMIT = 1 << 24
-"""Bytes of a metadata document; what is larger goes into the per-image table."""
-
 SAME_SHARE = 0.5
 """An asset of which more than this is in earlier ones, or in itself, is refused."""
 
@@ -89,10 +86,6 @@ class Metadata:
             if fields["format"] != FORMAT:
                 raise BlobError(cid, f"metadata of another format than {FORMAT}")
             check_summary(expect(fields["summary"], dict))
-            disclosure = Disclosure(expect(fields["disclosure"], str))
-            images = expect(fields["images"], str)
-            if images and disclosure is Disclosure.AGGREGATE:
-                raise ValueError("a table that its owner did not agree to")
             asset, samples = count(fields["asset"], 2**256), count(fields["samples"], MAX_COUNT)
             return cls(
                 asset=asset,
@@ -101,13 +94,21 @@ class Metadata:
                 samples=samples,
                 classes=tuple(expect(name, str) for name in expect(fields["classes"], list)),
                 summary=fields["summary"],
-                images=images,
+                images=expect(fields["images"], str),
                 prints=expect(fields["prints"], str),
-                disclosure=disclosure,
+                disclosure=_disclosure(fields),
                 copies=dict(_copies(fields["copies"], asset, samples)),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BlobError(cid, "not a metadata document") from None
+
+
+def _disclosure(fields: Mapping[str, Any]) -> Disclosure:
+    """Raise `ValueError` also where a table is named that its owner did not agree to."""
+    found = Disclosure(expect(fields["disclosure"], str))
+    if fields["images"] and found is Disclosure.AGGREGATE:
+        raise ValueError("a table beside aggregates")
+    return found
 
 
 def _copies(value: object, asset: int, samples: int) -> Iterator[tuple[int, int]]:

@@ -21,6 +21,7 @@ from visdm.showroom.measuring import batches, measured
 from visdm.showroom.page import Shown, page
 from visdm.showroom.pictured import pictured
 from visdm.showroom.place import CROISSANT, PAGE, check, replacing, write, writing
+from visdm.showroom.repeats import Repeats
 from visdm.showroom.table import digest, writing_rows
 from visdm.wiring import images_in
 
@@ -118,7 +119,8 @@ class _Taken:
         self._prints: set[bytes] = set()
         self.summing = Summing(found.classes)
         self.extremes = Extremes(QUALITY)
-        self.seen = self.left_out = self.duplicates = 0
+        self.repeats = Repeats()
+        self.seen = self.left_out = 0
         for path, problem in found.bad:
             self._leave_out(path, problem)
 
@@ -127,13 +129,17 @@ class _Taken:
         self.seen += done.rows.num_rows + len(done.bad)
         for path, problem in done.bad:
             self._leave_out(path, problem)
-        for print_ in done.prints:
-            self.duplicates += print_[:_PRINT] in self._prints
-            self._prints.add(print_[:_PRINT])
+        self._prints.update(bytes.fromhex(text)[:_PRINT] for text in done.prints)
         if done.rows.num_rows:
             rows.add(done.rows)
             self.summing.add(done.rows)
             self.extremes.add(done.rows)
+            self.repeats.add(done.rows)
+
+    def summary(self, name: str) -> dict[str, Any]:
+        """Return the summary of all that was taken in."""
+        repeated = self.summing.samples - len(self._prints)
+        return self.summing.summary(name=name, duplicates=repeated)
 
     def refuse_bad(self, source: Path) -> None:
         """Raise where nothing may be written: an image is bad and none may be, or none is good."""
@@ -153,14 +159,19 @@ class _Taken:
 
 def _written(made: Path, taken: _Taken, name: str, about: croissant.About) -> Described:
     """Write the document and the page beside the table."""
-    summary = taken.summing.summary(name=name, duplicates=taken.duplicates)
+    near, groups = taken.repeats.found(made / croissant.TABLE)
+    summary = taken.summary(name)
+    summary["near_duplicates"] = near
     sha256, size = digest(made / croissant.TABLE)
     table = croissant.Table(croissant.TABLE, sha256, size, OFFLINE)
     document = croissant.document(summary, name=name, table=table, about=about)
     write(made / CROISSANT, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     described = Described(summary, taken.left_out, taken.ignored, size)
     shown = Shown(
-        described.to_json(), taken.extremes.found(), pictured(made / croissant.TABLE, summary)
+        described.to_json(),
+        taken.extremes.found(),
+        pictured(made / croissant.TABLE, summary),
+        groups,
     )
     write(made / PAGE, page(shown))
     return described

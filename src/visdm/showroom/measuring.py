@@ -1,7 +1,7 @@
 """The work on one batch of images: what a pool's workers do.
 
-A batch is bounded in rows and in bytes of files, and its images are decoded a few at a time,
-so that neither many images nor large ones fill a worker's memory.
+A batch is bounded in rows and in bytes of files, so that neither many images nor large ones fill
+a worker's memory (`visdm.compute.portions` decodes them a few at a time).
 """
 
 from __future__ import annotations
@@ -12,19 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 
 from visdm.adapters.packages.images import fault, fault_undecoded
-from visdm.compute.images import SCHEMA, UnusableImageError, decode, fingerprint, measure, record
+from visdm.compute import portions
+from visdm.compute.images import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from PIL import Image
 
     from visdm.adapters.packages.source import Source
 
 ROWS = 256
 BYTES = 1 << 22
-PIXELS = 1 << 22
-"""Pixels that are decoded at once, unless one image alone has more."""
 
 TABLE = pa.schema([("path", pa.string()), *(column for column in SCHEMA if column.name != "row")])
 """The per-image table as it is offline: a path where a package has the row's number."""
@@ -44,7 +41,7 @@ class Measured:
     """What came of a batch: rows of `TABLE`, a digest of each row's pixels, and what is bad."""
 
     rows: Any
-    prints: tuple[bytes, ...]
+    prints: tuple[str, ...]
     bad: tuple[tuple[str, str], ...]
 
 
@@ -65,42 +62,18 @@ def batches(source: Source) -> Iterator[list[Given]]:
 
 def measured(batch: Sequence[Given]) -> Measured:
     """Measure the images of a batch; those that cannot be used are named with the reason."""
-    rows: list[dict[str, Any]] = []
-    prints: list[bytes] = []
-    bad: list[tuple[str, str]] = []
-    for some in _decoded(batch, bad):
-        for (given, image), found in zip(some, measure([image for _, image in some]), strict=True):
-            row = record(found, size=len(given.content), label=given.label)
-            rows.append({"path": given.path, **row})
-            prints.append(bytes.fromhex(fingerprint(image)))
-    return Measured(pa.RecordBatch.from_pylist(rows, schema=TABLE), tuple(prints), tuple(bad))
-
-
-def _decoded(
-    batch: Sequence[Given], bad: list[tuple[str, str]]
-) -> Iterator[list[tuple[Given, Image.Image]]]:
-    """Yield the usable images a few at a time; add the others to `bad`."""
-    some: list[tuple[Given, Image.Image]] = []
-    pixels = 0
-    for given in batch:
-        image, problem = _opened(given)
-        if image is None:
-            bad.append((given.path, problem))
-            continue
-        pixels += image.width * image.height
-        if some and pixels > PIXELS:
-            yield some
-            some, pixels = [], image.width * image.height
-        some.append((given, image))
-        del image
-    if some:
-        yield some
-
-
-def _opened(given: Given) -> tuple[Image.Image | None, str]:
-    if problem := given.problem or fault_undecoded(given.content):
-        return None, problem
-    try:
-        return decode(given.content), ""
-    except UnusableImageError as error:
-        return None, fault(given.content) or error.problem
+    problems = [given.problem or fault_undecoded(given.content) for given in batch]
+    found = portions.measured(
+        [
+            portions.Given(number, given.content, given.label)
+            for number, given in enumerate(batch)
+            if not problems[number]
+        ]
+    )
+    for one in found.bad:
+        problems[one.number] = fault(batch[one.number].content) or one.problem
+    paths = [batch[number].path for number in found.rows.column("row").to_pylist()]
+    columns = [found.rows.column(name) for name in TABLE.names[1:]]
+    rows = pa.RecordBatch.from_arrays([pa.array(paths, pa.string()), *columns], schema=TABLE)
+    bad = [(given.path, text) for given, text in zip(batch, problems, strict=True) if text]
+    return Measured(rows, found.prints, tuple(bad))

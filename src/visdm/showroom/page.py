@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from visdm.showroom.extremes import Ends
-    from visdm.showroom.pictured import Pictured
+    from visdm.showroom.pictured import Pictured, Spot
 
 _RULES = """
 .small-multiples { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr));
@@ -74,7 +74,7 @@ def page(shown: Shown) -> str:
             sections.repeats(summary, shown.groups),
             class_="pair",
         ),
-        _map(shown),
+        _map(summary, shown.pictured.spots),
         sections.columns(),
     )
     rules = _RULES + "".join(
@@ -129,8 +129,7 @@ def _tiles(summary: Mapping[str, Any]) -> Markup:
     )
 
 
-def _map(shown: Shown) -> Markup:
-    summary, spots = shown.summary, shown.pictured.spots
+def _map(summary: Mapping[str, Any], spots: Sequence[Spot]) -> Markup:
     explained = sum(summary["pca"]["explained"][:2])
     told = (
         "Each mark is an image; images with similar measures are near each other. The two "
