@@ -46,9 +46,7 @@ def print_profile(profile: Mapping[str, Any]) -> None:
     for name, value in _lines(profile):
         click.echo(f"{name:20} {plain(value)}")
     layers = profile["layers"]
-    print_rows(
-        [{**layer, "output": _shape(layer["output"])} for layer in layers], as_json=False
-    )
+    print_rows([{**layer, "output": _shape(layer["output"])} for layer in layers], as_json=False)
     if profile["depth"] > len(layers):
         click.echo(f"and {profile['depth'] - len(layers)} more layers")
     print_rows(
