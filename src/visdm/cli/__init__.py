@@ -10,6 +10,7 @@ from visdm import __version__
 from visdm.cli.account import account
 from visdm.cli.assets import asset
 from visdm.cli.daos import dao
+from visdm.cli.demand import demand
 from visdm.cli.demo import demo
 from visdm.cli.devnet import devnet
 from visdm.cli.earnings import earnings
@@ -44,6 +45,7 @@ for _command in (
     dao,
     job,
     provider,
+    demand,
     store,
     earnings,
     devnet,

@@ -52,12 +52,13 @@ class Costs:
     traced: str
 
 
-class Allocations(TorchDispatchMode):
+class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Counts the bytes of storages that are alive, and remembers the most there ever were."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.alive = self.peak = 0
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
+        self.alive: int = 0
+        self.peak: int = 0
         self._known: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
 
     def __torch_dispatch__(
@@ -80,7 +81,7 @@ class Allocations(TorchDispatchMode):
         if storage in self._known:
             return
         self._known.add(storage)
-        size = storage.nbytes()
+        size = int(storage.nbytes())
         self.alive += size
         self.peak = max(self.peak, self.alive)
         weakref.finalize(storage, self._release, size).atexit = False
@@ -137,7 +138,7 @@ def _inference(network: nn.Module, model: ModelPackage, batch: int) -> int:
     with Allocations() as seen, torch.no_grad():
         _hold(seen, network)
         network(prepared(_images(model, batch)))
-    return seen.peak
+    return int(seen.peak)
 
 
 def _training(network: nn.Module, model: ModelPackage, classes: int) -> tuple[float, int]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visdm.domain.assets import Asset
+    from visdm.domain.demand import Wanted
     from visdm.domain.rounds import Ballot, Outcome, Terms
     from visdm.ports import (
         BlobStore,
@@ -88,6 +89,17 @@ class Consumer:
     def sample(self, criteria: Criteria) -> tuple[int, ...]:
         """Pick a dataset from the market's metadata."""
         return sample(self.market(), criteria)
+
+    def seek(self, wanted: Wanted) -> str:
+        """Say publicly what this account looks for, unless it said just that last; return the text.
+
+        Raises `InputError` where it does not fit on the chain.
+        """
+        text = wanted.to_text()
+        mine = [s.wanted for s in self.chain.soughts() if s.consumer == self.chain.account]
+        if mine[-1:] != [text]:
+            self.chain.seek(text)
+        return text
 
     def open_round(self, terms: Terms) -> str:
         """Open a round; return its id, also when these very terms are open already.
