@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Pictures = NDArray[Any]
     Floats = NDArray[np.float64]
 
-PENALTIES = (30.0, 100.0, 300.0, 1000.0)
+PENALTIES = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
 HELD_OUT = 10
 """One in so many known images chooses the penalty."""
 
@@ -93,10 +93,11 @@ def ridge(known: Columns, victims: Columns, *, only: str = "") -> Pictures:
     Pictures and projection are told in contrasts about the middle grey, since hashes tell
     nothing of either: a bright picture and a pale one have the same.
     """
-    given, asked = _features(known, only), _features(victims, only)
-    centre, scale = given.mean(axis=0), given.std(axis=0) + 1e-3
-    given = _with_one((given - centre) / scale)
-    asked = _with_one(np.clip((asked - centre) / scale, -_FARTHEST, _FARTHEST))
+    features = _features(known, only)
+    centre, scale = features.mean(axis=0), features.std(axis=0) + 1e-3
+    given = _with_one((features - centre) / scale)
+    far = (_features(victims, only) - centre) / scale
+    asked = _with_one(np.clip(far, -_FARTHEST, _FARTHEST))
     wanted = known.pictures.reshape(len(known), -1)
     wanted = ((wanted - known.middle) / known.contrast).astype(np.float32)
     solved = _solved(given, wanted)
@@ -109,8 +110,9 @@ def _solved(given: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[
     held = np.arange(len(given)) % HELD_OUT == 0
     tried = {
         penalty: float(
-            ((given[held] @ _weights(given[~held], wanted[~held], penalty) - wanted[held]) ** 2)
-            .mean()
+            (
+                (given[held] @ _weights(given[~held], wanted[~held], penalty) - wanted[held]) ** 2
+            ).mean()
         )
         for penalty in PENALTIES
     }

@@ -36,6 +36,7 @@ SEGMENTS = 3
 """Segments of the crop-resistant hash that are looked at."""
 
 _BATCH = 25
+_ARRAYS = ("pictures", "bits", "colour", "segments", "quality", "levels", "projection")
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,8 @@ class Columns:
     def rows(self, chosen: slice | NDArray[Any]) -> Columns:
         """Return a part of the images."""
         labels = tuple(np.asarray(self.labels, object)[chosen])
-        parts = (self.bits, self.colour, self.segments, self.quality, self.levels)
-        chosen_parts = (part[chosen] for part in parts)
-        return Columns(
-            self.pictures[chosen], labels, *chosen_parts, projection=self.projection[chosen]
-        )
+        parts = {name: getattr(self, name)[chosen] for name in _ARRAYS}
+        return Columns(labels=labels, **parts)
 
     @property
     def middle(self) -> Floats:

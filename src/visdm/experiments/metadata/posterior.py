@@ -33,9 +33,7 @@ SETTLING = 60
 LOOSENESS = 0.01
 """Variance of what the functionals leave out, of each one's own: rounding, mostly."""
 
-_YCBCR = np.array(
-    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
-)
+_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 """ITU-R BT.601, as Pillow's."""
 
 _PROJECTED = len(WAVES)
@@ -150,22 +148,24 @@ def functionals(side: int) -> Floats:
 
 
 def _cosines(side: int) -> Floats:
+    """Return the orthonormal cosine basis (DCT-II), one row per frequency."""
     wave, place = np.indices((side, side))
-    basis: Floats = np.cos(np.pi * (2 * place + 1) * wave / (2 * side)) * np.sqrt(2 / side)
+    basis = np.cos(np.pi * (2 * place + 1) * wave / (2 * side)) * np.sqrt(2 / side)
     basis[0] /= np.sqrt(2)
-    return basis
+    return np.asarray(basis, np.float64)
 
 
 def _reducing(side: int, width: int, how: Image.Resampling) -> Floats:
     """Return the matrix (width, side) by which Pillow resizes a line."""
     lines = np.eye(side, dtype=np.float32)
     resized = [Image.fromarray(line[None]).resize((width, 1), how) for line in lines]
-    return np.stack([np.asarray(line, np.float64)[0] for line in resized], axis=1)
+    found: Floats = np.stack([np.asarray(line, np.float64)[0] for line in resized], axis=1)
+    return found
 
 
 def _planes(down: Floats, across: Floats) -> Floats:
     """Return one functional of the plane for each pair of rows."""
-    found = np.einsum("ai,bj->abij", down, across)
+    found: Floats = np.einsum("ai,bj->abij", down, across)
     return found.reshape(len(down) * len(across), -1)
 
 
