@@ -1,23 +1,29 @@
 """Program `describe`: the public description of a data asset (DESIGN section 7).
 
 Input `package`, a data package. Output `images.parquet`, a row per image, fit to be
-published (what it gives away is bounded in `visdm.compute.images`), and
-`fingerprints.json`, the sorted SHA-256 of every image's pixels, which the provider keeps to
-notice images that are offered again: it is not for publication, since it lets anybody
-test whether an asset holds an image that they have. The answer is the summary.
+published, and `fingerprints.json`, the sorted SHA-256 of every image's pixels, which the
+provider keeps to notice images that are offered again: it is not for publication, since it
+lets anybody test whether an asset holds an image that they have. The answer is the summary.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 
-from visdm.compute.images import UnusableImageError, decode, fingerprint, measure
+from visdm.compute.images import (
+    QUALITY,
+    SCHEMA,
+    UnusableImageError,
+    decode,
+    fingerprint,
+    measure,
+    record,
+)
 from visdm.compute.rows import Bad, DataPackage, refuse_bad
 
 if TYPE_CHECKING:
@@ -29,25 +35,8 @@ if TYPE_CHECKING:
 IMAGES = "images.parquet"
 FINGERPRINTS = "fingerprints.json"
 
-QUALITY = ("brightness", "contrast", "sharpness", "entropy")
 _STRIDE = 50
 """Images between two reports of progress."""
-
-SCHEMA = pa.schema(
-    [
-        ("row", pa.int32()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("mode", pa.string()),
-        ("bytes", pa.int64()),
-        ("class", pa.string()),
-        *((name, pa.float32()) for name in QUALITY),
-        ("average_hash", pa.string()),
-        ("perceptual_hash", pa.string()),
-        ("difference_hash", pa.string()),
-        ("projection", pa.list_(pa.int16())),
-    ]
-)
 
 
 def run(
@@ -87,17 +76,8 @@ def _describe_row(
         bad.append(Bad(row.number, error.problem))
         return
     prints.append(fingerprint(image))
-    records.append(
-        {
-            "row": row.number,
-            "width": image.width,
-            "height": image.height,
-            "mode": image.mode,
-            "bytes": len(row.image),
-            "class": classes[row.label],
-            **asdict(measure(image)),
-        }
-    )
+    measured = record(measure([image])[0], size=len(row.image), label=classes[row.label])
+    records.append({"row": row.number, **measured})
 
 
 def summary(

@@ -63,9 +63,13 @@ def test_a_public_row_has_the_columns_that_were_agreed_and_no_other(
 ) -> None:
     schema = pq.read_schema(described[1] / IMAGES)
     assert schema.names == [
-        *("row", "width", "height", "mode", "bytes", "class"),
+        *("row", "width", "height", "channels", "mode", "bytes", "class"),
         *("brightness", "contrast", "sharpness", "entropy"),
-        *("average_hash", "perceptual_hash", "difference_hash", "projection"),
+        *("colorfulness", "noise", "compression"),
+        *("average_hash", "perceptual_hash", "difference_hash", "wavelet_hash"),
+        *("color_hash", "crop_resistant_hash"),
+        *("histogram", "histogram_red", "histogram_green", "histogram_blue"),
+        "projection",
     ]
 
 

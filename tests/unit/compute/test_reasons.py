@@ -15,7 +15,7 @@ from visdm.compute.rows import Bad
 from visdm.domain.packages import MAX_CLASSES, MAX_PIXELS, MODEL_FILE, VALIDATION_FILE
 from visdm.domain.values import MAX_EXACT
 
-SOURCES = sorted(Path(visdm.compute.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(visdm.compute.__file__).parent.rglob("*.py"))
 
 FILLED = {
     "', '.join(METHODS)": ", ".join(METHODS),
