@@ -17,6 +17,7 @@ from visdm.cli.experiments import experiment
 from visdm.cli.frame import plain
 from visdm.cli.jobs import job, provider
 from visdm.cli.rounds import delegate, round_
+from visdm.cli.sample import sample
 from visdm.cli.store import store
 from visdm.errors import NAMED_IMAGES, ImageError, VisdmError
 
@@ -33,6 +34,7 @@ for _command in (
     demo,
     account,
     asset,
+    sample,
     round_,
     delegate,
     dao,

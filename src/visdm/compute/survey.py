@@ -3,7 +3,8 @@
 Inputs `table-<id>`, the per-image table of an asset, and maybe `examples`, a data package of the
 consumer's own images. Settings `assets`, by id: `samples` and `classes` as registered, and of an
 asset without a table `spreads`, the means and deviations of its projection by class;
-`where`, conditions on images as `[column, relation, value]`; `threads`.
+`where`, conditions on images as `[column, relation, value]`; whether `centres` are wanted;
+`threads`.
 
 One query of DuckDB reads all tables. They are strangers' files: DuckDB may open these and
 nothing else, loads no extension, keeps no file, and this program runs in the sandbox. A table
@@ -51,7 +52,7 @@ def run(
         known,
         threads=int(settings.get("threads", 1)),
     )
-    found = tables.summed(where)
+    found = tables.summed(where, projected=settings["centres"] or examples is not None)
     progress(2, 3)
     if examples is not None:
         _compare(tables, known, examples, found)
@@ -66,9 +67,7 @@ def _compare(
     found: dict[int, dict[str, Any]],
 ) -> None:
     """Add to what was found of each asset its distance to the examples."""
-    likeness = {
-        asset: Likeness(examples) for asset, said in found.items() if "problem" not in said
-    }
+    likeness = {asset: Likeness(examples) for asset, said in found.items() if "problem" not in said}
     for asset, rows in tables.projections(sorted(likeness)):
         likeness[asset].add(rows)
     for asset, nearest in likeness.items():

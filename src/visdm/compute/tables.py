@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -20,14 +23,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Condition = tuple[str, str, float | str]
+    Query = tuple[str, dict[str, float | str]]
 
 ROW_BYTES = 32 << 10
 """The most that a row takes unpacked: four histograms of 256 numbers are 8 KiB."""
 
 MEMORY = "1GiB"
 MOST_QUALITY = 1e9
-MOST_PROJECTED = 1_000
-"""Beyond any image: a coefficient is at most 8 x 255 in steps of 16, and a sharpness 2 million."""
+"""Beyond any image: a sharpness is two million at the most."""
+
+FAR = (1 << 15) - 1
+"""Stands for a coefficient that is missing: beyond any image too."""
 
 DIGITS = 3
 _AT_ONCE = 100_000
@@ -36,13 +42,12 @@ _POSSIBLE = " AND ".join(
     [
         *(f"{name} BETWEEN 0 AND {MOST_QUALITY:.0f}" for name in QUALITY),
         *(f"{name} > 0" for name in ("width", "height", "channels", "bytes")),
-        f"len(projection) = {PROJECTED}",
-        f"list_max(projection) <= {MOST_PROJECTED}",
-        f"list_min(projection) >= -{MOST_PROJECTED}",
         "class IS NOT NULL AND mode IS NOT NULL",
     ]
 )
 """What holds of every row that was measured: comparisons with NULL and NaN do not."""
+
+_PROJECTED = f"len(projection) = {PROJECTED}"
 
 
 class Tables:
@@ -52,24 +57,25 @@ class Tables:
         self, paths: Mapping[int, Path], known: Mapping[int, Mapping[str, Any]], *, threads: int
     ) -> None:
         self._known = known
-        self._problems = {}
-        self._paths: dict[int, str] = {}
-        for asset, path in paths.items():
-            problem = _examined(path, int(known[asset]["samples"]))
-            if problem:
-                self._problems[asset] = problem
-            else:
-                self._paths[asset] = str(path)
+        samples = [int(known[asset]["samples"]) for asset in paths]
+        with ThreadPoolExecutor(threads) as workers:
+            faults = list(workers.map(_examined, paths.values(), samples))
+        self._problems = {a: fault for a, fault in zip(paths, faults, strict=True) if fault}
+        self._paths = {a: str(path) for a, path in paths.items() if a not in self._problems}
         self._database = _database(list(self._paths.values()), threads)
 
-    def summed(self, where: Sequence[Condition]) -> dict[int, dict[str, Any]]:
+    def summed(
+        self, where: Sequence[Condition], *, projected: bool = True
+    ) -> dict[int, dict[str, Any]]:
         """Return for each asset its samples by class, means, centres and how many rows fit.
 
-        Instead, `problem` says why a table is not counted, in a phrase of ours.
+        Instead, `problem` says why a table is not counted, in a phrase of ours. What is not
+        `projected` has no centres, which is the half of the work.
         """
         found: dict[int, dict[str, Any]] = {}
         grouped: dict[int, list[dict[str, Any]]] = {asset: [] for asset in self._paths}
-        for row in self._grouped(where, sorted(self._paths)):
+        query = _query(where, projected=projected)
+        for row in self._grouped(query, sorted(self._paths)):
             grouped[row["asset"]].append(row)
         for asset, rows in grouped.items():
             if asset not in self._problems:
@@ -89,19 +95,19 @@ class Tables:
         reader = self._database.sql(query, params={"paths": paths}).to_arrow_reader(_AT_ONCE)
         for batch in reader:
             files = batch.column(0).to_numpy()
-            rows = batch.column(1).flatten().to_numpy().reshape(-1, PROJECTED)
+            flat = batch.column(1).flatten().fill_null(FAR).to_numpy(zero_copy_only=False)
+            rows = flat.reshape(-1, PROJECTED)
             cuts = np.flatnonzero(np.diff(files)) + 1
             for piece in np.split(np.arange(len(files)), cuts):
                 yield assets[int(files[piece[0]])], rows[piece].astype(np.float32)
 
-    def _grouped(self, where: Sequence[Condition], assets: Sequence[int]) -> list[dict[str, Any]]:
+    def _grouped(self, query: Query, assets: Sequence[int]) -> list[dict[str, Any]]:
         """Run the query over all tables, or where one of them breaks it, over ever fewer."""
         if not assets:
             return []
-        query, values = _query(where)
         paths = [self._paths[asset] for asset in assets]
         try:
-            answer = self._database.execute(query, {"paths": paths, **values})
+            answer = self._database.execute(query[0], {"paths": paths, **query[1]})
             names = [column[0] for column in answer.description]
             rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
         except duckdb.Error:
@@ -109,7 +115,7 @@ class Tables:
                 self._problems[assets[0]] = traits.UNREADABLE
                 return []
             half = len(assets) // 2
-            return self._grouped(where, assets[:half]) + self._grouped(where, assets[half:])
+            return self._grouped(query, assets[:half]) + self._grouped(query, assets[half:])
         return [{**row, "asset": assets[row["file_index"]]} for row in rows]
 
 
@@ -137,10 +143,11 @@ def _examined(path: Path, samples: int) -> str:
     """Look at a table's footer; return what is wrong with it, '' where nothing is."""
     try:
         footer = pq.read_metadata(path)
-        schema = footer.schema.to_arrow_schema()
+        # The quick comparison first: it tells apart what only spells its lists in another way.
+        fits = footer.schema.equals(_parquet_schema()) or _columns(footer) == _columns(None)
     except (pa.ArrowException, OSError, ValueError):
         return traits.UNREADABLE
-    if not schema.remove_metadata().equals(SCHEMA.remove_metadata()):
+    if not fits:
         return traits.COLUMNS
     if footer.num_rows != samples:
         return traits.ROWS
@@ -148,19 +155,36 @@ def _examined(path: Path, samples: int) -> str:
     return traits.ROOM if sum(sizes) > ROW_BYTES * (samples + 1) else ""
 
 
-def _query(where: Sequence[Condition]) -> tuple[str, dict[str, float | str]]:
+@cache
+def _parquet_schema() -> pq.ParquetSchema:
+    empty = io.BytesIO()
+    pq.write_table(SCHEMA.empty_table(), empty)
+    return pq.read_metadata(empty).schema
+
+
+def _columns(footer: pq.FileMetaData | None) -> list[tuple[str, pa.DataType]]:
+    schema = SCHEMA if footer is None else footer.schema.to_arrow_schema()
+    return [
+        (field.name, field.type.value_type if pa.types.is_list(field.type) else field.type)
+        for field in schema
+    ]
+
+
+def _query(where: Sequence[Condition], *, projected: bool) -> Query:
     """Return the query and the values of its conditions, which are never part of its text."""
     fits = " AND ".join(
-        f'"{column}" {relation} $value{number}' for number, (column, relation, _) in enumerate(where)
+        f'"{column}" {relation} $value{number}'
+        for number, (column, relation, _) in enumerate(where)
     )
+    places = range(PROJECTED) if projected else ()
     columns = [
         "count(*) AS samples",
         f"count(*) FILTER ({fits or 'true'}) AS fitting",
-        f"count(*) FILTER ({_POSSIBLE}) AS possible",
+        f"count(*) FILTER ({_POSSIBLE}{' AND ' + _PROJECTED if projected else ''}) AS possible",
         'min("row") AS first, max("row") AS last, sum("row") AS numbered',
         *(f"sum({name}) AS {name}" for name in QUALITY),
         "sum(noise * noise) AS power",
-        *(f"sum(projection[{place + 1}]) AS p{place}" for place in range(PROJECTED)),
+        *(f"sum(projection[{place + 1}]) AS p{place}" for place in places),
     ]
     query = f"""
         SELECT file_index, class AS label, {", ".join(columns)}
@@ -195,9 +219,11 @@ def _joined(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[s
         "power": _mean(rows, "power", samples),
         "centres": {
             row["label"]: [
-                round(int(row[f"p{place}"]) / row["samples"], DIGITS) for place in range(PROJECTED)
+                round(int(row[f"p{place}"] or 0) / row["samples"], DIGITS)
+                for place in range(PROJECTED)
             ]
             for row in rows
+            if "p0" in row
         },
         "distance": None,
     }

@@ -138,9 +138,7 @@ class Dataset:
             if problem := _changed(member, now.get(member.asset), self.provider):
                 raise InputError(f"asset {member.asset} {problem}", hint=_AGAIN)
         if self.fee != fee * self.samples:
-            raise InputError(
-                f"the fee of provider {self.provider} has changed since", hint=_AGAIN
-            )
+            raise InputError(f"the fee of provider {self.provider} has changed since", hint=_AGAIN)
 
     def check_ladder(self, highest: int) -> None:
         """Raise `InputError` where a ladder's `highest` step could cost more than the budget."""

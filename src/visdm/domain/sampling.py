@@ -140,7 +140,9 @@ class _Pool:
         asked = self.criteria
         if asked.at is not None or asked.budget is None:
             return [asked.at]
-        distinct = sorted({ask for place in places if (ask := self.candidates[place].asks) is not None})
+        distinct = sorted(
+            {ask for place in places if (ask := self.candidates[place].asks) is not None}
+        )
         stride = max(len(distinct) / MAX_CEILINGS, 1)
         tried = min(len(distinct), MAX_CEILINGS)
         return [distinct[len(distinct) - 1 - int(place * stride)] for place in range(tried)][::-1]
@@ -292,7 +294,9 @@ def _guarantee(pool: _Pool) -> str:
     asked = pool.criteria
     if not pool.bounded:
         return "all that fit"
-    if asked.samples is not None or (asked.budget is not None and len(pool.candidates) > asked.most):
+    if asked.samples is not None or (
+        asked.budget is not None and len(pool.candidates) > asked.most
+    ):
         return "none beside the bounds"
     if asked.budget is not None:
         return "at least (1 - 1/e)/2, 32 %, of the best value within the budget"

@@ -127,6 +127,8 @@ def read_survey(
 
 def _traits(said: Mapping[str, Any], names: Sequence[str]) -> Traits:
     samples = count(said["samples"], 2**32)
+    if samples == 0:
+        raise ValueError("no images")
     counts = {name: count(said["class_counts"][name], samples + 1) for name in names}
     centres = []
     for label, place in sorted(expect(said["centres"], dict).items()):

@@ -26,11 +26,13 @@ class FilePackages:
         *,
         name: str,
         keep_exif: bool = False,
+        flat: bool = False,
         progress: Progress = silent,
     ) -> DataSummary:
         """Pour a data package of the images in `source` into `sink`.
 
-        `source` is a folder with one folder per class, a `.csv` file with a header that names
+        `source` is a folder with one folder per class (or, where `flat`, with images of no
+        class), a `.csv` file with a header that names
         a path column (`path`, `file_name`, `image` or `filename`) and a `label` or `class`, or
         a `.parquet` file as `datasets` writes them. Images stay as they are byte for byte, but
         for their personal metadata (`visdm.adapters.packages.privacy`), which is left out
@@ -40,7 +42,9 @@ class FilePackages:
         Raises `FolderError`, `ImageError`, `InputError` for the name, `OutputError` when the
         sink raises `OSError`, and whatever else it raises.
         """
-        return data.build(source, sink, name=name, keep_exif=keep_exif, progress=progress)
+        return data.build(
+            source, sink, name=name, keep_exif=keep_exif, flat=flat, progress=progress
+        )
 
     def build_model(self, folder: Path, target: Path) -> ModelSummary:
         """Pack a model folder; raises `FolderError`, `ModelError` or `OutputError`."""

@@ -25,7 +25,7 @@ UNCLEANED = "is put together so oddly that its metadata cannot be taken out"
 
 
 def build(
-    source: Path, sink: Writer, *, name: str, keep_exif: bool, progress: Progress
+    source: Path, sink: Writer, *, name: str, keep_exif: bool, flat: bool, progress: Progress
 ) -> DataSummary:
     """Pour a package of the images in `source` into `sink`, reading each image once.
 
@@ -39,7 +39,7 @@ def build(
     if not is_name(name):
         hint = f"at most {MAX_NAME} printable characters"
         raise InputError(f"{shown(name[:MAX_NAME])!r} cannot be the name of a package", hint=hint)
-    with _opened(source) as found:
+    with _opened(source, flat=flat) as found:
         _refuse_classes(source, found)
         poured = Poured(sink, name)
         stripped = _pour(found, poured, name, keep_exif=keep_exif, progress=progress)
@@ -48,9 +48,9 @@ def build(
         )
 
 
-def _opened(source: Path) -> AbstractContextManager[Source]:
+def _opened(source: Path, *, flat: bool) -> AbstractContextManager[Source]:
     if source.is_dir():
-        return tree.opened(source)
+        return tree.opened(source, flat=flat)
     suffix = source.suffix.lower()
     if suffix == ".csv":
         return listing.opened(source)
