@@ -55,7 +55,7 @@ def test_every_image_has_a_row_in_the_order_of_the_package(
     assert rows[2]["sharpness"] == 0.0
     assert summary["bytes"] == sum(row["bytes"] for row in rows)
     mean = sum(row["brightness"] for row in rows) / 5
-    assert summary["quality"]["brightness"] == pytest.approx(mean, abs=0.001)
+    assert summary["quality"]["brightness"]["mean"] == pytest.approx(mean, abs=0.001)
 
 
 def test_a_public_row_has_the_columns_that_were_agreed_and_no_other(

@@ -69,8 +69,8 @@ def test_a_number_that_is_none_is_not_published() -> None:
 
 
 def test_a_later_format_is_named() -> None:
-    with pytest.raises(BlobError, match=f"{CID}: metadata of another format than 1"):
-        Metadata.from_bytes(altered(format=2), cid=CID)
+    with pytest.raises(BlobError, match=f"{CID}: metadata of another format than 2"):
+        Metadata.from_bytes(altered(format=3), cid=CID)
 
 
 @pytest.mark.parametrize("field", ["format", *Metadata.__dataclass_fields__])

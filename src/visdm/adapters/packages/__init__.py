@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from visdm.adapters.packages import data, model, opened
+from visdm.domain.packages import Disclosure
 from visdm.ports import silent
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class FilePackages:
         name: str,
         keep_exif: bool = False,
         flat: bool = False,
+        disclosure: Disclosure = Disclosure.FULL,
         progress: Progress = silent,
     ) -> DataSummary:
         """Pour a data package of the images in `source` into `sink`.
@@ -36,14 +38,21 @@ class FilePackages:
         a path column (`path`, `file_name`, `image` or `filename`) and a `label` or `class`, or
         a `.parquet` file as `datasets` writes them. Images stay as they are byte for byte, but
         for their personal metadata (`visdm.adapters.packages.privacy`), which is left out
-        unless `keep_exif`. Nothing is written past the first fault: what the sink holds after
-        an error is worth nothing.
+        unless `keep_exif`. `disclosure` goes into the package, for whoever describes it.
+        Nothing is written past the first fault: what the sink holds after an error is worth
+        nothing.
 
         Raises `FolderError`, `ImageError`, `InputError` for the name, `OutputError` when the
         sink raises `OSError`, and whatever else it raises.
         """
         return data.build(
-            source, sink, name=name, keep_exif=keep_exif, flat=flat, progress=progress
+            source,
+            sink,
+            name=name,
+            keep_exif=keep_exif,
+            disclosure=disclosure,
+            flat=flat,
+            progress=progress,
         )
 
     def build_model(self, folder: Path, target: Path) -> ModelSummary:
