@@ -266,17 +266,16 @@ def _print(selection: Selection, owners: dict[int, str], kept: Path | None) -> N
     for heading in (*headings, "copies", "told", "asks", "in", "why"):
         table.add_column(heading, overflow="fold")
     for verdict in sorted(selection.verdicts, key=lambda v: (not v.place, v.place)):
-        table.add_row(*(Text(plain(cell)) for cell in _cells(verdict, owners, conditions, ranks)))
+        table.add_row(
+            *(Text(plain(cell)) for cell in _cells(verdict, owners, ranks, conditions=conditions))
+        )
     Console().print(table)
     if selection.chosen:
         _print_sum(selection, kept)
 
 
 def _cells(
-    verdict: Verdict,
-    owners: dict[int, str],
-    conditions: bool,
-    ranks: Sequence[str],  # noqa: FBT001  # a column or none
+    verdict: Verdict, owners: dict[int, str], ranks: Sequence[str], *, conditions: bool
 ) -> list[str]:
     candidate, fitting = verdict.candidate, verdict.candidate.traits.fitting
     fit = f"{fitting.likely:.0%}" if fitting.known else f"~{fitting.likely:.0%}"

@@ -11,17 +11,15 @@ nothing else, loads no extension, keeps no file, and this program runs in the sa
 that is broken, or is not what was registered, takes its own asset out, with a reason.
 
 The distance of an asset to the examples is the median over the examples of the distance, in
-steps of projection, to the `NEAREST`th nearest of the asset's images. That many like it must be there
-for an example to count as covered: one look-alike that was put in buys nothing. Where there is no
-table it is guessed from images drawn, always the same, from normal distributions of the means and
-deviations that are told.
+steps of projection, to the `NEAREST`th nearest of the asset's images. So many like it must be
+there for an example to count as covered: one look-alike that was put in buys nothing. Where there
+is no table it is guessed from images drawn, always the same, from normal distributions of the
+means and deviations that are told.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from visdm.compute.examples import projections
 from visdm.compute.likeness import Likeness, guessed
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
 

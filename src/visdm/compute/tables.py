@@ -121,7 +121,7 @@ class Tables:
 
 def _database(paths: list[str], threads: int) -> duckdb.DuckDBPyConnection:
     """Open a database in memory that can read these files and reach nothing else."""
-    settings = {
+    settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
         "memory_limit": MEMORY,
         "temp_directory": "",

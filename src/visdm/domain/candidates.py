@@ -105,7 +105,7 @@ class Candidate:
     @property
     def copied(self) -> float:
         """The share of its images that it or earlier assets hold already, at the most."""
-        repeated = self.metadata.summary.get("duplicates", 0)
+        repeated = int(self.metadata.summary.get("duplicates", 0))
         return min(1.0, self.metadata.copied + repeated / max(self.asset.samples, 1))
 
     @property

@@ -103,27 +103,30 @@ class Dataset:
         hint = "make one with `visdm sample -o FILE`"
         try:
             fields = parse(document)
-            if fields["format"] != FORMAT:
-                raise InputError(f"{name}: a dataset of another format than {FORMAT}", hint=hint)
-            members = tuple(map(_member, expect(fields["assets"], list)))
-            ids = [member.asset for member in members]
-            if not 0 < len(ids) <= MAX_ASSETS or ids != sorted(set(ids)) or not ids[0]:
-                raise ValueError("not ascending")
-            read = cls(
-                market=expect(fields["market"], str),
-                time=count(fields["time"], 2**40),
-                provider=count(fields["provider"], 2**24),
-                members=members,
-                fee=count(fields["fee"], 2**128),
-                price=_amount(fields["price"]),
-                budget=_amount(fields["budget"]),
-                criteria=expect(fields["criteria"], dict),
-            )
-            stated = count(fields["samples"], 2**64), _amount(fields["cost"])
-            if stated != (read.samples, read.cost):
-                raise ValueError("sums that are not the sums")
+            if fields["format"] == FORMAT:
+                return cls._read(fields)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise InputError(f"{name}: not a dataset", hint=hint) from None
+        raise InputError(f"{name}: a dataset of another format than {FORMAT}", hint=hint)
+
+    @classmethod
+    def _read(cls, fields: Mapping[str, Any]) -> Dataset:
+        members = tuple(map(_member, expect(fields["assets"], list)))
+        ids = [member.asset for member in members]
+        if not 0 < len(ids) <= MAX_ASSETS or ids != sorted(set(ids)) or not ids[0]:
+            raise ValueError("not ascending")
+        read = cls(
+            market=expect(fields["market"], str),
+            time=count(fields["time"], 2**40),
+            provider=count(fields["provider"], 2**24),
+            members=members,
+            fee=count(fields["fee"], 2**128),
+            price=_amount(fields["price"]),
+            budget=_amount(fields["budget"]),
+            criteria=expect(fields["criteria"], dict),
+        )
+        if (count(fields["samples"]), _amount(fields["cost"])) != (read.samples, read.cost):
+            raise ValueError("sums that are not the sums")
         return read
 
     def check(self, market: str, assets: Sequence[Asset], fee: int) -> None:

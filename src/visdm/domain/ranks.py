@@ -18,7 +18,7 @@ possible: what strangers register cannot then change the order of two others.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from math import sqrt
+from math import log, sqrt
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,10 +33,13 @@ if TYPE_CHECKING:
     from visdm.domain.candidates import Candidate
 
 HALF_DETAIL = 100.0
-"""Laplacian variance at which detail scores a half; below it pictures are usually called blurred."""
+"""Laplacian variance at which detail scores a half; below it pictures are called blurred."""
 
 FULL_CONTRAST = 64.0
 FULL_ENTROPY = 8.0
+LEAST_CONTRAST = 0.001
+"""Below it every picture is of one grey."""
+
 HALF_DISTANCE = 16.0
 """Steps of projection at which nearness is a half: greys that differ by 32 on the average."""
 
@@ -67,7 +70,7 @@ def quality(candidate: Candidate) -> float | None:
     contrast, entropy = traits.quality.get("contrast"), traits.quality.get("entropy")
     if traits.detail is None or traits.power is None or contrast is None or entropy is None:
         return None
-    signal = max(1 - traits.power / contrast**2, 0.0) if contrast > 0 else 0.0
+    signal = max(1 - traits.power / contrast**2, 0.0) if contrast > LEAST_CONTRAST else 0.0
     detail = traits.detail / (traits.detail + HALF_DETAIL)
     rest = min(contrast / FULL_CONTRAST, 1.0) + min(max(entropy, 0.0) / FULL_ENTROPY, 1.0)
     return signal * (detail + rest) / 3
@@ -85,7 +88,7 @@ def balance(candidate: Candidate, wanted: Sequence[str]) -> float:
     there = sum(number > 0 for number in present)
     if there < 2:  # noqa: PLR2004  # as above
         return 0.0
-    return evenness(present) * np.log(there) / np.log(len(wanted))
+    return evenness(present) * log(there) / log(len(wanted))
 
 
 def nearness(distance: float | None) -> float | None:
@@ -148,7 +151,7 @@ class Balance:
         self._counts = counts
         total: Counter[str] = Counter()
         for each in counts:
-            total.update(dict(each))  # type: ignore[arg-type]  # it adds floats as well
+            total.update(dict(each))
         self._scale = sqrt(sum(total.values()) / max(len(total), 1))
         self._have: dict[str, float] = defaultdict(float)
 
@@ -205,7 +208,8 @@ class Diversity:
     def _nearness(self, label: str, number: int) -> np.ndarray:
         points = self._places[label]
         distances = np.sqrt(((points - points[number]) ** 2).sum(axis=1))
-        return HALF_DISTANCE / (HALF_DISTANCE + distances)
+        near: np.ndarray = HALF_DISTANCE / (HALF_DISTANCE + distances)
+        return near
 
 
 class Objective:

@@ -109,10 +109,11 @@ class _Run:
     value: float = 0.0
 
     def better(self, other: _Run | None, wanted: int | None) -> bool:
-        """Whether it is the better dataset: enough samples first, then value, then cost."""
-        return other is None or self._merit(wanted) > other._merit(wanted)
+        """Whether it is the better dataset."""
+        return other is None or self.merit(wanted) > other.merit(wanted)
 
-    def _merit(self, wanted: int | None) -> tuple[int, float, int, list[int]]:
+    def merit(self, wanted: int | None) -> tuple[int, float, int, list[int]]:
+        """Return what it is judged by: enough samples first, then value, then cost."""
         enough = min(self.samples, wanted) if wanted is not None else 0
         return enough, _rounded(self.value), -self.spent, [-place for place in sorted(self.order)]
 
@@ -140,12 +141,11 @@ class _Pool:
         asked = self.criteria
         if asked.at is not None or asked.budget is None:
             return [asked.at]
-        distinct = sorted(
-            {ask for place in places if (ask := self.candidates[place].asks) is not None}
-        )
+        asks = {self.candidates[place].asks for place in places}
+        distinct = sorted(ask for ask in asks if ask is not None)
         stride = max(len(distinct) / MAX_CEILINGS, 1)
         tried = min(len(distinct), MAX_CEILINGS)
-        return [distinct[len(distinct) - 1 - int(place * stride)] for place in range(tried)][::-1]
+        return [distinct[-1 - int(place * stride)] for place in reversed(range(tried))]
 
     def best(self, places: Sequence[int]) -> _Run | None:
         """Return the best run over the candidates at `places`, which are of one provider."""

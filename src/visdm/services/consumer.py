@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from visdm.domain.assets import NO_RESERVE, Kind, State
-from visdm.domain.datasets import Dataset
 from visdm.domain.jobs import Job, JobState
 from visdm.domain.reports import Report, check
 from visdm.domain.rounds import Standing, tally
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from visdm.domain.assets import Asset
+    from visdm.domain.datasets import Dataset
+    from visdm.domain.metadata import Metadata
     from visdm.domain.rounds import Ballot, Outcome, Terms
     from visdm.domain.sampling import Criteria, Selection
     from visdm.ports import (
@@ -72,6 +74,14 @@ class Consumer:
             return self.chain.register(
                 Kind.MODEL, provider, 0, NO_RESERVE, parcel.package, parcel.grants
             )
+
+    def market(self) -> list[tuple[Asset, Metadata]]:
+        """Return every data asset on offer whose public metadata can be read."""
+        return [
+            (found.asset, found.metadata)
+            for found in prospects.described(self, ())
+            if not found.problem
+        ]
 
     def sample(
         self, criteria: Criteria, examples: Path | None = None, progress: Progress = silent

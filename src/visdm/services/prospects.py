@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from visdm.domain.assets import Asset, Provider
     from visdm.domain.candidates import Criteria
+    from visdm.domain.conditions import Condition
     from visdm.ports import BlobStore, Chain, Packages, Progress, Sandbox, Scratch
 
 PROGRAM = "survey"
@@ -68,7 +69,7 @@ def candidates(
     ports: Looker, criteria: Criteria, examples: Path | None, progress: Progress
 ) -> list[Candidate]:
     """Return every data asset on offer with what is known of it, by id."""
-    found = _described(ports, criteria)
+    found = described(ports, criteria.where)
     if not criteria.where and examples is None:
         return found
     # An asset that is out for other reasons has its table neither fetched nor read.
@@ -78,7 +79,8 @@ def candidates(
     return [looked.get(each.number, each) for each in found]
 
 
-def _described(ports: Looker, criteria: Criteria) -> list[Candidate]:
+def described(ports: Looker, where: Sequence[Condition]) -> list[Candidate]:
+    """Return every data asset on offer with what its metadata tells, by id."""
     providers = {provider.index: provider for provider in ports.chain.providers()}
     data = [asset for asset in ports.chain.assets() if asset.kind is Kind.DATA]
     credits_ = {asset.asset: ports.chain.credit(asset.asset) for asset in data}
@@ -89,7 +91,7 @@ def _described(ports: Looker, criteria: Criteria) -> list[Candidate]:
         jobs[asset.owner] += credits_[asset.asset].jobs
     return [
         replace(
-            _candidate(ports.store, asset, providers[asset.provider], criteria),
+            _candidate(ports.store, asset, providers[asset.provider], where),
             earned=credits_[asset.asset].earned,
             jobs=credits_[asset.asset].jobs,
             owner_earned=earned[asset.owner],
@@ -100,14 +102,16 @@ def _described(ports: Looker, criteria: Criteria) -> list[Candidate]:
     ]
 
 
-def _candidate(store: BlobStore, asset: Asset, provider: Provider, criteria: Criteria) -> Candidate:
+def _candidate(
+    store: BlobStore, asset: Asset, provider: Provider, where: Sequence[Condition]
+) -> Candidate:
     problem = ""
     try:
         metadata = Metadata.from_bytes(store.read(asset.metadata), cid=asset.metadata)
     except BlobError:
         # A provider that publishes nonsense hurts its own assets, not the market.
         problem, metadata = UNREAD, Metadata(asset.asset, Kind.DATA, "", asset.samples, ())
-    traits = told(metadata.summary, asset.samples, criteria.where)
+    traits = told(metadata.summary, asset.samples, where)
     return Candidate(asset, metadata, provider, traits, problem=problem)
 
 
