@@ -199,7 +199,8 @@ def asset_show(number: int, home: Path, *, as_json: bool) -> None:
 def _disclosed(description: Any) -> str:  # noqa: ANN401  # JSON of any shape
     """Say what anybody may read of the images, by the word of the provider."""
     said = description.get("disclosure") if isinstance(description, dict) else None
-    return PUBLIC[Disclosure(said)] if said in PUBLIC else "its provider does not say what"
+    known = isinstance(said, str) and said in PUBLIC
+    return PUBLIC[Disclosure(said)] if known else "its provider does not say what"
 
 
 def _brief(description: Any) -> Any:  # noqa: ANN401  # as above

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.answers import Trained, check_profile, read_trained
+from visdm.domain.answers import Trained, check_profile, read_disclosure, read_trained
 from visdm.domain.assets import Asset, Kind, State
 from visdm.domain.documents import parse
 from visdm.domain.jobs import JobState, equal_parts, rewards, shares
@@ -202,7 +202,7 @@ class ComputeProvider:
         prints = self._prints(output / PRINTS)
         self._refuse_copy(asset, parse(prints)["sha256"])
         # The package says what its owner discloses; nothing here may say otherwise.
-        disclosure = Disclosure(found["disclosure"])
+        disclosure = read_disclosure(found)
         public = disclosure is Disclosure.FULL
         return Metadata(
             asset=asset.asset,
