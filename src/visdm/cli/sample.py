@@ -258,18 +258,21 @@ def _row(verdict: Verdict, owners: dict[int, str]) -> dict[str, Any]:
 
 
 def _print(selection: Selection, owners: dict[int, str], kept: Path | None) -> None:
-    """Print a row per asset, those in the dataset first, and what it costs."""
+    """Print a row per asset, those in the dataset first, why each is in or out, and the cost."""
     ranks = list(selection.criteria.ranks)
     conditions = bool(selection.criteria.where)
     headings = ["asset", "owner", "samples", *ranks, *(["fit"] if conditions else [])]
     table = Table()
-    for heading in (*headings, "copies", "told", "asks", "in", "why"):
+    for heading in (*headings, "copies", "told", "asks", "in"):
         table.add_column(heading, overflow="fold")
-    for verdict in sorted(selection.verdicts, key=lambda v: (not v.place, v.place)):
+    ordered = sorted(selection.verdicts, key=lambda v: (not v.place, v.place))
+    for verdict in ordered:
         table.add_row(
             *(Text(plain(cell)) for cell in _cells(verdict, owners, ranks, conditions=conditions))
         )
     Console().print(table)
+    for verdict in ordered:
+        click.echo(plain(f"{verdict.candidate.number}: {_said(verdict.reason)}"))
     if selection.chosen:
         _print_sum(selection, kept)
 
@@ -290,7 +293,6 @@ def _cells(
         str(candidate.metadata.disclosure),
         "-" if candidate.asks is None else money(candidate.asks),
         "yes" if verdict.place else "no",
-        _said(verdict.reason),
     ]
 
 
