@@ -21,6 +21,7 @@ from visdm.cli.map import map_
 from visdm.cli.metadata import metadata
 from visdm.cli.models import model
 from visdm.cli.rounds import delegate, round_
+from visdm.cli.sample import sample
 from visdm.cli.store import store
 from visdm.errors import NAMED_IMAGES, ImageError, VisdmError
 
@@ -40,6 +41,7 @@ for _command in (
     metadata,
     model,
     map_,
+    sample,
     round_,
     delegate,
     dao,
