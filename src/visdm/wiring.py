@@ -39,11 +39,13 @@ from visdm.services.supplier import Supplier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from eth_account.signers.local import LocalAccount
 
     from visdm.adapters.blocks import Blobs
     from visdm.adapters.keys import OpenedAccount
+    from visdm.adapters.packages.source import Source
     from visdm.ports import BlobStore, Clock, Limits, Packages, Sandbox, Scratch
 
 OPERATOR = "operator"
@@ -231,6 +233,11 @@ def vault_in(folder: Path) -> AgeVault:
 def packages() -> Packages:
     """Return the builder and reader of packages."""
     return FilePackages()
+
+
+def images_in(source: Path, *, without: Path) -> AbstractContextManager[Source]:
+    """Look into images that are to be described where they are; see `FilePackages.images`."""
+    return FilePackages().images(source, without=without)
 
 
 def scratch() -> Scratch:

@@ -37,7 +37,7 @@ def test_every_file_of_the_package_ships(inside: set[str]) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert ours <= inside
-    assert "visdm/demo/page.css" in ours
+    assert "visdm/drawing/page.css" in ours
     assert "visdm/demo/model/visdm.toml" in ours
 
 

@@ -17,8 +17,11 @@ from visdm.cli.earnings import earnings
 from visdm.cli.experiments import experiment
 from visdm.cli.frame import plain
 from visdm.cli.jobs import job, provider
+from visdm.cli.map import map_
+from visdm.cli.metadata import metadata
 from visdm.cli.models import model
 from visdm.cli.rounds import delegate, round_
+from visdm.cli.sample import sample
 from visdm.cli.store import store
 from visdm.errors import NAMED_IMAGES, ImageError, VisdmError
 
@@ -35,7 +38,10 @@ for _command in (
     demo,
     account,
     asset,
+    metadata,
     model,
+    map_,
+    sample,
     round_,
     delegate,
     dao,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from visdm.cli.croissant import croissant_of
 from visdm.cli.frame import (
     address_named,
     as_option,
@@ -16,6 +17,7 @@ from visdm.cli.frame import (
     market,
     price,
     print_fields,
+    print_json,
     print_rows,
     progress,
 )
@@ -23,11 +25,29 @@ from visdm.cli.models import print_profile
 from visdm.demo import place
 from visdm.domain.assets import NO_RESERVE, Kind
 from visdm.domain.documents import parse
+from visdm.domain.packages import Disclosure
 from visdm.domain.profiles import read_profile
+from visdm.domain.summaries import MIN_GROUP
 from visdm.errors import BlobError, JobError, UnknownError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from visdm.ports import BlobStore
+
+PUBLIC = {
+    Disclosure.FULL: (
+        "of every image its size, class, quality, hashes, histograms and projection, and what "
+        "they sum up to"
+    ),
+    Disclosure.AGGREGATE: (
+        f"counts, and means over groups of at least {MIN_GROUP} images; nothing of a single image"
+    ),
+}
+"""What anybody may read of an asset's images, in words."""
+
+LONG = ("histograms", "projection", "by_class", "pca")
+"""Parts of a summary that are shown as JSON alone."""
 
 
 @click.group()
@@ -41,6 +61,14 @@ def asset() -> None:
 @click.option("--provider", type=int, default=1, show_default=True, help="Who may open it.")
 @click.option("--reserve", metavar="PRICE", help="The least a sample, when you do not answer.")
 @click.option("--keep-exif", is_flag=True, help="Keep places, times, names and devices in images.")
+@click.option(
+    "--metadata",
+    "disclosure",
+    type=click.Choice([each.value for each in Disclosure]),
+    default=Disclosure.FULL.value,
+    show_default=True,
+    help="What is public of the images: a row for each, or figures of groups of them alone.",
+)
 @as_option
 @home_option
 @json_option
@@ -49,6 +77,7 @@ def asset_register(  # one parameter per option
     name: str | None,
     provider: int,
     reserve: str | None,
+    disclosure: str,
     actor: str,
     home: Path,
     *,
@@ -60,6 +89,10 @@ def asset_register(  # one parameter per option
     SOURCE is a folder with a folder per class, a CSV file with the columns path and label, or a
     Parquet file as Hugging Face `datasets` writes it. Where a photograph was taken, and what else
     its EXIF says of its owner, is left out unless --keep-exif says otherwise.
+
+    The provider describes the images in public. With --metadata aggregate nothing that it
+    publishes is of a single image: nobody can test whether you have an image that they have, and
+    nobody but your provider notices a copy of yours. It cannot be changed later.
     """
     least = NO_RESERVE if reserve is None else price(reserve)
     with market(home) as world, progress("packaging, encrypting, uploading") as shown:
@@ -71,6 +104,7 @@ def asset_register(  # one parameter per option
             provider=provider,
             reserve=least,
             keep_exif=keep_exif,
+            disclosure=Disclosure(disclosure),
             progress=shown,
         )
         package = world.chain(actor).assets()[offered.asset - 1].package
@@ -82,6 +116,8 @@ def asset_register(  # one parameter per option
         "bytes": summary.size,
         "package": package,
         "personal metadata": "kept" if keep_exif else f"removed from {summary.stripped} images",
+        "disclosure": summary.disclosure.value,
+        "will be public": PUBLIC[summary.disclosure],
     }
     print_fields(fields, as_json=as_json)
 
@@ -138,15 +174,19 @@ def asset_list(home: Path, *, as_json: bool) -> None:
 
 @asset.command("show")
 @click.argument("number", type=int)
+@click.option("--croissant", is_flag=True, help="Print its metadata as a Croissant document.")
 @home_option
 @json_option
-def asset_show(number: int, home: Path, *, as_json: bool) -> None:
+def asset_show(number: int, home: Path, *, croissant: bool, as_json: bool) -> None:
     """Show one asset: its registration, its public metadata, what it earned."""
     with market(home) as world:
         chain = world.chain(place.OPERATOR)
         found = next((a for a in chain.assets() if a.asset == number), None)
         if found is None:
             raise UnknownError("asset", number, hint="see `visdm asset list`")
+        if croissant:
+            print_json(croissant_of(found, world.store))
+            return
         credit = chain.credit(number)
         fields = {
             **{name: value for name, value in vars(found).items() if name != "announced"},
@@ -158,7 +198,10 @@ def asset_show(number: int, home: Path, *, as_json: bool) -> None:
             "jobs": credit.jobs,
         }
         if found.metadata:
-            fields["description"] = _public(world.store, found.metadata)
+            description = _public(world.store, found.metadata)
+            if found.kind is Kind.DATA:
+                fields["public"] = _disclosed(description)
+            fields["description"] = description if as_json else _brief(description)
     profile = _profile(fields.get("description")) if found.kind is Kind.MODEL else None
     if as_json or profile is None:
         print_fields(fields, as_json=as_json)
@@ -174,6 +217,22 @@ def _profile(description: object) -> dict[str, Any] | None:
         summary = description.get("summary") if isinstance(description, dict) else None
         return read_profile(summary if isinstance(summary, dict) else {})
     return None
+
+
+def _disclosed(description: Any) -> str:  # noqa: ANN401  # JSON of any shape
+    """Say what anybody may read of the images, by the word of the provider."""
+    said = description.get("disclosure") if isinstance(description, dict) else None
+    if isinstance(said, str) and said in PUBLIC:
+        return PUBLIC[Disclosure(said)]
+    return "its provider does not say what"
+
+
+def _brief(description: Any) -> Any:  # noqa: ANN401  # as above
+    """Leave out of a description what fills pages and tells little by itself."""
+    if not isinstance(description, dict) or not isinstance(description.get("summary"), dict):
+        return description
+    summary: Mapping[str, Any] = description["summary"]
+    return {**description, "summary": {k: v for k, v in summary.items() if k not in LONG}}
 
 
 def _public(store: BlobStore, cid: str) -> Any:  # noqa: ANN401  # JSON of any shape

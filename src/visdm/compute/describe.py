@@ -1,127 +1,124 @@
 """Program `describe`: the public description of a data asset (DESIGN section 7).
 
-Input `package`, a data package. Output `images.parquet`, a row per image, fit to be
-published (what it gives away is bounded in `visdm.compute.images`), and
-`fingerprints.json`, the sorted SHA-256 of every image's pixels, which the provider keeps to
-notice images that are offered again: it is not for publication, since it lets anybody
-test whether an asset holds an image that they have. The answer is the summary.
+Input `package`, a data package; setting `workers`, the processes that measure (1). The answer
+is the summary, with the package's `disclosure`. Output:
+
+- `images.parquet`, a row per image, fit to be published where the owner discloses all (what
+  it gives away is bounded in docs/threat-model.md). For an owner who discloses aggregates
+  alone it is not written at all;
+- `fingerprints.json`, which the provider keeps to notice images that are offered again, and
+  which is not for publication, since it lets anybody test whether an asset holds an image
+  that they have: `sha256`, that of every image's pixels, sorted, each once; and where no table
+  is public, `hashes`: by name, the image hashes `SEALED` in the order of the rows.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from dataclasses import asdict
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 
-from visdm.compute.images import UnusableImageError, decode, fingerprint, measure
+from visdm.compute.images import SCHEMA
+from visdm.compute.pools import open_pool
+from visdm.compute.portions import measured, portions
 from visdm.compute.rows import Bad, DataPackage, refuse_bad
+from visdm.compute.summary import Summing
+from visdm.domain.packages import Disclosure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from visdm.compute.rows import Row
+    from visdm.compute.portions import Measured
 
 IMAGES = "images.parquet"
 FINGERPRINTS = "fingerprints.json"
 
-QUALITY = ("brightness", "contrast", "sharpness", "entropy")
-_STRIDE = 50
-"""Images between two reports of progress."""
+SEALED = ("average_hash", "perceptual_hash", "difference_hash", "wavelet_hash")
+"""The hashes of 64 bits, by which near-duplicates are searched."""
 
-SCHEMA = pa.schema(
-    [
-        ("row", pa.int32()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("mode", pa.string()),
-        ("bytes", pa.int64()),
-        ("class", pa.string()),
-        *((name, pa.float32()) for name in QUALITY),
-        ("average_hash", pa.string()),
-        ("perceptual_hash", pa.string()),
-        ("difference_hash", pa.string()),
-        ("projection", pa.list_(pa.int16())),
-    ]
-)
+GROUP_ROWS = 1024
+"""A row group ends with the portion that reaches as many rows."""
 
 
 def run(
-    settings: dict[str, Any],  # noqa: ARG001 - the programs' shape; this one takes none
+    settings: dict[str, Any],
     inputs: dict[str, Path],
     output: Path,
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Describe a data package; raise `JobError` naming the rows that cannot be used."""
+    """Describe a data package; raise `JobError` naming the rows that cannot be used.
+
+    Memory grows by some two hundred bytes an image, for sums and fingerprints.
+    """
     package = DataPackage(inputs["package"])
-    records: list[dict[str, Any]] = []
-    prints: list[str] = []
-    bad: list[Bad] = []
-    for done, row in enumerate(package.rows(), start=1):
-        if isinstance(row, Bad):
-            bad.append(row)
-        else:
-            _describe_row(row, package.classes, records, prints, bad)
-        if done % _STRIDE == 0 or done == package.samples:
-            progress(done, package.samples)
+    seen, bad = 0, list[Bad]()
+    with ExitStack() as stack:
+        pool = stack.enter_context(open_pool(settings.get("workers", 1)))
+        taken = _Taken(package, output, stack)
+        for portion in pool.map(measured, portions(package.rows(), package.classes)):
+            seen += portion.seen
+            bad += portion.bad
+            if not bad:
+                taken.add(portion)
+            progress(seen, package.samples)
+        if not bad:
+            taken.flush()
+    if bad:
+        (output / IMAGES).unlink(missing_ok=True)
     refuse_bad(bad, package.what)
-    pq.write_table(pa.Table.from_pylist(records, schema=SCHEMA), output / IMAGES)
-    (output / FINGERPRINTS).write_text(json.dumps({"sha256": sorted(set(prints))}))
-    return summary(package, records, duplicates=len(prints) - len(set(prints)))
+    (output / FINGERPRINTS).write_text(json.dumps(taken.prints()))
+    return taken.summary()
 
 
-def _describe_row(
-    row: Row,
-    classes: tuple[str, ...],
-    records: list[dict[str, Any]],
-    prints: list[str],
-    bad: list[Bad],
-) -> None:
-    try:
-        image = decode(row.image)
-    except UnusableImageError as error:
-        bad.append(Bad(row.number, error.problem))
-        return
-    prints.append(fingerprint(image))
-    records.append(
-        {
-            "row": row.number,
-            "width": image.width,
-            "height": image.height,
-            "mode": image.mode,
-            "bytes": len(row.image),
-            "class": classes[row.label],
-            **asdict(measure(image)),
-        }
-    )
+class _Taken:
+    """What is kept of the images as they pass by: sums, fingerprints, and a table's last rows."""
 
+    def __init__(self, package: DataPackage, output: Path, stack: ExitStack) -> None:
+        self._package = package
+        self._aggregate = package.disclosure is Disclosure.AGGREGATE
+        self._summing = Summing(package.classes)
+        self._prints: set[bytes] = set()
+        self._hashes: dict[str, list[int]] = {name: [] for name in SEALED if self._aggregate}
+        self._waiting: list[Any] = []
+        self._writer = None
+        if not self._aggregate:
+            writer = pq.ParquetWriter(output / IMAGES, SCHEMA, compression="zstd")
+            self._writer = stack.enter_context(writer)
 
-def summary(
-    package: DataPackage, records: list[dict[str, Any]], *, duplicates: int
-) -> dict[str, Any]:
-    """Sum up the rows; `duplicates` counts the images that an earlier row already holds."""
-    counts = Counter(record["class"] for record in records)
-    return {
-        "name": package.name,
-        "samples": len(records),
-        "classes": list(package.classes),
-        "class_counts": {name: counts[name] for name in package.classes},
-        "width": _range(records, "width"),
-        "height": _range(records, "height"),
-        "modes": dict(sorted(Counter(record["mode"] for record in records).items())),
-        "bytes": sum(record["bytes"] for record in records),
-        "quality": {
-            name: round(sum(record[name] for record in records) / len(records), 3)
-            for name in QUALITY
-        },
-        "duplicates": duplicates,
-    }
+    def add(self, portion: Measured) -> None:
+        """Take in a portion without faults."""
+        rows = portion.rows
+        self._summing.add(rows)
+        self._prints.update(map(bytes.fromhex, portion.prints))
+        for name, kept in self._hashes.items():
+            kept += [int(text, 16) for text in rows.column(name).to_pylist()]
+        if self._writer is not None:
+            self._waiting.append(rows)
+            if sum(each.num_rows for each in self._waiting) >= GROUP_ROWS:
+                self.flush()
 
+    def flush(self) -> None:
+        """Write the rows that wait, as a row group."""
+        if self._writer is not None and self._waiting:
+            table = pa.Table.from_batches(self._waiting, schema=SCHEMA)
+            self._writer.write_table(table, row_group_size=table.num_rows)
+        self._waiting = []
 
-def _range(records: list[dict[str, Any]], key: str) -> list[int]:
-    values = [record[key] for record in records]
-    return [min(values), max(values)]
+    def prints(self) -> dict[str, Any]:
+        """Return the document that stays with the provider."""
+        hashes = {name: [f"{each:016x}" for each in kept] for name, kept in self._hashes.items()}
+        found = {"sha256": [each.hex() for each in sorted(self._prints)]}
+        return {**found, "hashes": hashes} if self._aggregate else found
+
+    def summary(self) -> dict[str, Any]:
+        """Return the answer."""
+        disclosure = self._package.disclosure
+        repeated = self._summing.samples - len(self._prints)
+        summary = self._summing.summary(
+            name=self._package.name, duplicates=repeated, disclosure=disclosure
+        )
+        return {**summary, "disclosure": disclosure.value}

@@ -10,11 +10,18 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 
 from visdm.domain.models import is_name
-from visdm.domain.packages import IMAGE_COLUMN, LABEL_COLUMN, MAX_CLASSES, NAME_KEY
+from visdm.domain.packages import (
+    DISCLOSURE_KEY,
+    IMAGE_COLUMN,
+    LABEL_COLUMN,
+    MAX_CLASSES,
+    NAME_KEY,
+    Disclosure,
+)
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from os import PathLike
     from typing import IO
 
@@ -38,10 +45,10 @@ class Row:
 
 
 class DataPackage:
-    """An opened data package; `name`, `classes` and `samples` are read, rows are not yet.
+    """An opened data package; its name, classes, disclosure and number of samples are read.
 
     Raises `JobError` when this is no Parquet file with the columns and class names of a
-    data package.
+    data package, or asks for a disclosure that there is not.
     """
 
     def __init__(self, source: str | PathLike[str] | IO[bytes], what: str = "package") -> None:
@@ -62,6 +69,7 @@ class DataPackage:
         self.name = metadata.get(NAME_KEY.encode(), b"").decode("utf-8", "replace")
         if not all(is_name(text) for text in (self.name, *self.classes)):
             raise JobError(f"the {what} has a name or a class that cannot be shown")
+        self.disclosure = _disclosure(metadata, what)
         self.samples = int(self._file.metadata.num_rows)
         if self.samples == 0:
             raise JobError(f"the {what} holds no images")
@@ -129,6 +137,18 @@ def _inside(kind: pa.DataType) -> pa.DataType:
 
 def _is_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _disclosure(metadata: Mapping[bytes, bytes], what: str) -> Disclosure:
+    """Read what the owner discloses; packages from before there was a choice disclose all."""
+    asked = metadata.get(DISCLOSURE_KEY.encode(), Disclosure.FULL.encode())
+    for known in Disclosure:
+        if asked == known.encode():
+            return known
+    raise JobError(
+        f"the {what} asks for a disclosure that there is not",
+        hint=f"{DISCLOSURE_KEY} in its schema is one of {', '.join(Disclosure)}",
+    )
 
 
 def _classes(document: bytes, what: str) -> tuple[str, ...]:

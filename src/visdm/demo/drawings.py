@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from math import ceil, cos, isfinite, pi, sin
+from math import isfinite
 from statistics import median
 from typing import TYPE_CHECKING
 
-from visdm.demo.markup import Markup, anchor_at, brief, short, svg, tag, upright, words
+from visdm.demo.summary import brief
+from visdm.drawing.marks import Scale, mark, style_of
+from visdm.drawing.markup import Markup, anchor_at, short, svg, tag, upright, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,55 +20,6 @@ MAX_POINTS = 2_000
 MAX_CLASS_NAMES = 20
 LETTER = 16
 """Height of a class's name on the map."""
-
-COLOURS = 8
-SHAPES = ("circle", "square", "triangle", "diamond", "down", "plus", "cross", "hexagon")
-
-_CORNERS = {
-    "square": (4, 45, 1.25),
-    "triangle": (3, -90, 1.35),
-    "diamond": (4, 0, 1.3),
-    "down": (3, 90, 1.35),
-    "hexagon": (6, 0, 1.15),
-}
-"""Corners, the first one's angle in degrees, and the radius at which shapes look equal."""
-
-
-def mark(shape: str, x: float, y: float, r: float) -> str:
-    """Return the path of a shape around (x, y); all shapes of one `r` look equally large."""
-    if shape == "circle":
-        r = round(r, 1)  # else two rounded arcs do not make a circle
-        arc = f"a{r:.1f} {r:.1f} 0 1 0"
-        return f"M{x - r:.1f} {y:.1f}{arc} {2 * r:.1f} 0{arc} {-2 * r:.1f} 0z"
-    if shape in _CORNERS:
-        count, first, size = _CORNERS[shape]
-        angles = [first * pi / 180 + 2 * pi * k / count for k in range(count)]
-        dots = [(cos(angle) * r * size, sin(angle) * r * size) for angle in angles]
-    else:
-        dots = _cross(r, 45 if shape == "cross" else 0)
-    return "M" + "L".join(f"{x + dx:.1f} {y + dy:.1f}" for dx, dy in dots) + "z"
-
-
-def _cross(r: float, degrees: float) -> list[tuple[float, float]]:
-    """Return the twelve corners of a plus sign, turned."""
-    arm, half, turn = 1.25 * r, 0.42 * r, degrees * pi / 180
-    quarter, corners = [(half, -arm), (half, -half), (arm, -half)], []
-    for _ in range(4):
-        corners += quarter
-        quarter = [(-y, x) for x, y in quarter]
-    return [(x * cos(turn) - y * sin(turn), x * sin(turn) + y * cos(turn)) for x, y in corners]
-
-
-def icon(key: str, shape: str, class_: str, meaning: str, r: float = 6) -> Markup:
-    """Draw one mark for a legend."""
-    side = 2 * ceil(1.35 * r)
-    path = tag("path", d=mark(shape, side / 2, side / 2, r), class_=class_)
-    return svg(key, (side, side), f"{shape} mark", meaning, path, class_="icon")
-
-
-def style_of(place: int) -> tuple[str, str]:
-    """Return the CSS class and the shape of the asset at `place` of the summary."""
-    return f"c{place % COLOURS}", SHAPES[(place + place // COLOURS) % len(SHAPES)]
 
 
 def thin(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
@@ -84,28 +36,13 @@ def thin(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
     return kept
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Maps low..high to start..end; all to the middle where low is high."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, number: float) -> float:
-        span = self.high - self.low
-        part = (number - self.low) / span if span else 0.5
-        return self.start + part * (self.end - self.start)
-
-
 def map_picture(summary: Summary) -> Markup:
     """Draw a mark per image, its colour and shape by asset, and the classes' names."""
     width, height, edge = 480, 400, 12
     points = thin(summary.points)
     xs, ys = [p.x for p in points] or [0.0], [p.y for p in points] or [0.0]
-    across = _Scale(min(xs), max(xs), edge, width - edge)
-    down = _Scale(min(ys), max(ys), height - edge, edge)
+    across = Scale(min(xs), max(xs), edge, width - edge)
+    down = Scale(min(ys), max(ys), height - edge, edge)
     counts = Counter(p.asset for p in points)
     told = ", ".join(f"{line.supplier} {counts[line.asset]}" for line in summary.assets)
     return svg(
@@ -119,7 +56,7 @@ def map_picture(summary: Summary) -> Markup:
 
 
 def _dots(
-    points: Sequence[Point], assets: Sequence[AssetLine], across: _Scale, down: _Scale
+    points: Sequence[Point], assets: Sequence[AssetLine], across: Scale, down: Scale
 ) -> list[Markup]:
     """Draw the points class by class, so that no supplier covers the others everywhere."""
     styles = {line.asset: (*style_of(k), f"a{k}") for k, line in enumerate(assets)}
@@ -137,7 +74,7 @@ def _dots(
     return drawn
 
 
-def _class_names(points: Sequence[Point], across: _Scale, down: _Scale) -> list[Markup]:
+def _class_names(points: Sequence[Point], across: Scale, down: Scale) -> list[Markup]:
     """Write the most frequent classes' names where the middle of their images is."""
     by_class: dict[str, list[Point]] = {}
     for p in points:
@@ -161,7 +98,7 @@ def bars_picture(assets: Sequence[AssetLine], equal: float) -> Markup:
     """Draw a bar per asset, as long as its value, with a mark at the `equal` share."""
     width, top, row = 480, 34, 68
     longest = max([equal, *(line.value for line in assets)]) * 1.04
-    scale = _Scale(0, longest or 1, 0, width)
+    scale = Scale(0, longest or 1, 0, width)
     at = scale(equal)
     body = [words(at, 14, f"equal share {equal:.1%}", "small", anchor_at(at, width))]
     for place, line in enumerate(assets):

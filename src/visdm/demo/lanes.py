@@ -9,8 +9,8 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from visdm.demo.drawings import mark, style_of
-from visdm.demo.markup import Markup, join, short, svg, tag, upright, words
+from visdm.drawing.marks import mark, style_of
+from visdm.drawing.markup import Markup, join, short, svg, tag, upright, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

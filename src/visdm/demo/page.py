@@ -1,23 +1,19 @@
-"""The demo's page: one self-contained HTML document that tells what happened.
-
-It loads nothing, runs nothing and lets nothing in: its policy names the hash of its one
-style sheet. Every text goes through `markup.tag`, which escapes it.
-"""
+"""The demo's page: one self-contained HTML document that tells what happened."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections import Counter
-from hashlib import sha256
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from visdm.demo import ledgers
-from visdm.demo.drawings import MAX_CLASS_NAMES, bars_picture, icon, map_picture, style_of, thin
+from visdm.demo.drawings import MAX_CLASS_NAMES, bars_picture, map_picture, thin
 from visdm.demo.lanes import PHASES, clock, human, lanes_picture, radius
-from visdm.demo.ledgers import counted, images, name_of, rented, section, table_of
-from visdm.demo.markup import Markup, brief, tag
-from visdm.demo.summary import UNIT, money
+from visdm.demo.ledgers import images, name_of, rented
+from visdm.demo.summary import UNIT, brief, money
+from visdm.drawing.document import document
+from visdm.drawing.marks import icon, style_of
+from visdm.drawing.markup import Markup, tag
+from visdm.drawing.parts import counted, section, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,18 +23,6 @@ if TYPE_CHECKING:
 
 def page(summary: Summary) -> str:
     """Return the page; the same summary gives the same text."""
-    style = _style(len(summary.assets))
-    digest = b64encode(sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", f"ViSDM demo: {images(summary)} rented for {money(summary.price)}"),
-        tag("style", style),
-    )
     main = tag(
         "main",
         tag("div", _map(summary), _bars(summary), class_="pair"),
@@ -52,17 +36,16 @@ def page(summary: Summary) -> str:
             class_="pair",
         ),
     )
-    body = tag("body", _header(summary), main, _footer(summary))
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    title = f"ViSDM demo: {images(summary)} rented for {money(summary.price)}"
+    rules = _rules(len(summary.assets))
+    return document(title, _header(summary), main, _footer(summary), rules=rules)
 
 
-def _style(assets: int) -> Markup:
-    """Return the style sheet, with a rule per asset that dims the others on the map."""
-    sheet = files("visdm.demo").joinpath("page.css").read_text("utf-8")
-    rules = (
+def _rules(assets: int) -> str:
+    """Return a style rule per asset that dims the others on the map."""
+    return "".join(
         f".map:has(#only-{k}:checked) .dots:not(.a{k}) {{ opacity: .05; }}\n" for k in range(assets)
     )
-    return Markup("\n" + sheet + "".join(rules))
 
 
 def _header(summary: Summary) -> Markup:

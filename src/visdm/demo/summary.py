@@ -98,3 +98,11 @@ def money(amount: int) -> str:
     whole, part = divmod(amount, 10**DECIMALS)
     digits = f"{part:0{DECIMALS}d}".rstrip("0").ljust(2, "0")
     return f"{whole:,}.{digits} {UNIT}"
+
+
+def brief(amount: int) -> str:
+    """Write an amount of token units to two decimals, whole below one token, unbroken."""
+    if amount < 10**DECIMALS:
+        return money(amount).replace(" ", "\xa0")
+    cents = (amount + 10**DECIMALS // 200) // (10**DECIMALS // 100)
+    return f"{cents // 100:,}.{cents % 100:02}\xa0{UNIT}"

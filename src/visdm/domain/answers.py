@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.documents import count
+from visdm.domain.documents import count, expect
+from visdm.domain.packages import Disclosure
 from visdm.domain.values import SHAPLEY, coalitions
 from visdm.errors import JobError
 
@@ -49,6 +50,17 @@ def read_trained(answer: Mapping[str, Any], method: str, assets: Sequence[int]) 
     if validation == 0 or set(given) != set(planned):
         raise JobError("its answer is not of the agreed shape")
     return Trained(validation, tuple((c, given[c]) for c in planned), metrics)
+
+
+def read_disclosure(answer: Mapping[str, Any]) -> Disclosure:
+    """Return what a package's owner discloses, as `describe` read it.
+
+    Raises `JobError` where it is no disclosure: then nothing is to be published.
+    """
+    try:
+        return Disclosure(expect(answer["disclosure"], str))
+    except (KeyError, TypeError, ValueError):
+        raise JobError("its answer is not of the agreed shape") from None
 
 
 def _metric(value: object) -> float:

@@ -1,7 +1,8 @@
 """The public descriptions that providers publish of assets (paper 4.2.1, DESIGN section 7).
 
 Metadata is one JSON document: what every market needs to know, checked here, and beside it
-whatever the provider's programs found (`summary`), which readers may show but not rely on.
+what the provider's programs found (`summary`). Of that the shape is checked, where readers
+compute with it (`visdm.domain.summaries`); whether it is true only its provider knows.
 """
 
 from __future__ import annotations
@@ -13,19 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from visdm.domain.assets import Kind
 from visdm.domain.documents import count, expect, parse
+from visdm.domain.packages import Disclosure
+from visdm.domain.summaries import MAX_COUNT, check_summary
 from visdm.errors import BlobError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-FORMAT = 1
-PUBLIC_LIMIT = 1 << 24
-"""Bytes of a metadata document; what is larger goes into the per-image table."""
-
+FORMAT = 2
 SAME_SHARE = 0.5
 """An asset of which more than this is in earlier ones, or in itself, is refused."""
 
-MAX_COUNT = 2**32
 EVEN_DIGITS = 9
 """Decimals of evenness: equal classes are exactly 1, whatever the last bits say."""
 
@@ -34,8 +33,10 @@ EVEN_DIGITS = 9
 class Metadata:
     """The description of one asset.
 
-    For data, `images` is the CID of a Parquet table with a row per image and `prints` the CID
-    of the images' fingerprints, sealed to the provider. For a model both are ''.
+    For data, `images` is the CID of a Parquet table with a row per image, or '' where the owner
+    discloses aggregates alone, and `prints` the CID of the images' fingerprints, sealed to the
+    provider. For a model both are ''. `copies` says how many of its images are near-duplicates
+    of an earlier asset's, by that asset.
     """
 
     asset: int
@@ -46,6 +47,26 @@ class Metadata:
     summary: Mapping[str, Any] = field(default_factory=dict)
     images: str = ""
     prints: str = ""
+    disclosure: Disclosure = Disclosure.FULL
+    copies: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def copied(self) -> float:
+        """The share of its images that earlier assets hold, 0 to 1.
+
+        What several earlier assets hold is counted for each, so this is the most it can be.
+        """
+        return min(1.0, sum(self.copies.values()) / self.samples) if self.samples else 0.0
+
+    @property
+    def centre(self) -> tuple[float, ...]:
+        """The mean projection of its images; () where it is not told."""
+        return tuple(map(float, self.summary.get("projection", {}).get("mean", ())))
+
+    def quality(self, measure: str) -> float | None:
+        """Return the mean of a quality measure over its images; None where it is not told."""
+        found = self.summary.get("quality", {}).get(measure)
+        return None if found is None else float(found["mean"])
 
     @property
     def balance(self) -> float:
@@ -64,21 +85,44 @@ class Metadata:
             fields = parse(document)
             if fields["format"] != FORMAT:
                 raise BlobError(cid, f"metadata of another format than {FORMAT}")
-            summary = expect(fields["summary"], dict)
-            for number in expect(summary.get("class_counts", {}), dict).values():
-                count(number, MAX_COUNT)
+            check_summary(expect(fields["summary"], dict))
+            asset, samples = count(fields["asset"], 2**256), count(fields["samples"], MAX_COUNT)
             return cls(
-                asset=count(fields["asset"], 2**256),
+                asset=asset,
                 kind=Kind[expect(fields["kind"], str).upper()],
                 name=expect(fields["name"], str),
-                samples=count(fields["samples"], MAX_COUNT),
+                samples=samples,
                 classes=tuple(expect(name, str) for name in expect(fields["classes"], list)),
-                summary=summary,
+                summary=fields["summary"],
                 images=expect(fields["images"], str),
                 prints=expect(fields["prints"], str),
+                disclosure=_disclosure(fields),
+                copies=dict(_copies(fields["copies"], asset, samples)),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BlobError(cid, "not a metadata document") from None
+
+
+def _disclosure(fields: Mapping[str, Any]) -> Disclosure:
+    """Raise `ValueError` also where a table is named that its owner did not agree to."""
+    found = Disclosure(expect(fields["disclosure"], str))
+    if fields["images"] and found is Disclosure.AGGREGATE:
+        raise ValueError("a table beside aggregates")
+    return found
+
+
+def _copies(value: object, asset: int, samples: int) -> Iterator[tuple[int, int]]:
+    """Yield earlier assets and how many of `samples` images they hold.
+
+    Raises `TypeError` or `ValueError`, also for a number that is written otherwise than we do.
+    """
+    for written, images in expect(value, dict).items():
+        earlier = int(written)
+        if str(earlier) != written or not 0 < earlier < asset:
+            raise ValueError("not an earlier asset")
+        if count(images, samples + 1) == 0:
+            raise ValueError("a copy of nothing")
+        yield earlier, images
 
 
 def copied_from(prints: Iterable[str], earlier: Mapping[int, Iterable[str]]) -> int | None:

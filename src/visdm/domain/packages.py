@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ LABEL_COLUMN = "label"
 NAME_KEY = "visdm.name"
 """Key of the package's name in the Parquet schema's metadata."""
 
+DISCLOSURE_KEY = "visdm.disclosure"
+"""Key, beside the name's, of what its owner lets a provider publish; without it, all."""
+
 MODEL_FILE = "visdm.toml"
 VALIDATION_FILE = "validation.parquet"
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
@@ -20,6 +24,17 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 MAX_CLASSES = 10_000
 MAX_PIXELS = 178_956_970
 """Pixels of one image: above it a small file may be a decompression bomb (as Pillow's limit)."""
+
+
+class Disclosure(StrEnum):
+    """What of its images' metadata an owner lets a provider publish (ADR 13).
+
+    `FULL` is a row per image and the summary, `AGGREGATE` a summary of groups of images alone.
+    It stands in the package, so that it is the owner's word and part of the digest.
+    """
+
+    FULL = "full"
+    AGGREGATE = "aggregate"
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,7 @@ class DataSummary:
     digest: str
     size: int
     stripped: int = field(default=0, compare=False)
+    disclosure: Disclosure = Disclosure.FULL
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from visdm.domain.packages import Disclosure
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -187,12 +189,16 @@ class Packages(Protocol):
         *,
         name: str,
         keep_exif: bool = False,
+        flat: bool = False,
+        disclosure: Disclosure = Disclosure.FULL,
         progress: Progress = silent,
     ) -> DataSummary:
         """Pour labelled images into `sink` as one Parquet file, their bytes as they are.
 
         `source` is a class-per-folder tree, a `.csv` with paths and labels, or a `.parquet`.
-        Personal metadata of images is left out unless `keep_exif`. The same input gives the
+        Where `flat`, a folder may hold images of no class: examples to compare with.
+        Personal metadata of images is left out unless `keep_exif`. `disclosure` goes into the
+        package: what of its metadata its provider may publish. The same input gives the
         same bytes. Raises `FolderError`, `ImageError` naming every image at fault, or
         `OutputError`; what the sink holds then is worth nothing.
         """

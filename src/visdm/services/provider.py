@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.answers import Trained, read_trained
+from visdm.domain.answers import Trained, read_disclosure, read_trained
 from visdm.domain.assets import Asset, Kind, State
 from visdm.domain.documents import parse
 from visdm.domain.jobs import JobState, equal_parts, rewards, shares
-from visdm.domain.metadata import PUBLIC_LIMIT, SAME_SHARE, Metadata, copied_from
+from visdm.domain.metadata import SAME_SHARE, Metadata, copied_from
+from visdm.domain.packages import Disclosure
 from visdm.domain.release import check_release, header_end
 from visdm.domain.reports import Report, values_of
 from visdm.domain.rounds import Task
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 RESULT = "model.safetensors"
 IMAGES = "images.parquet"
 PRINTS = "fingerprints.json"
+PRINTS_LIMIT = 1 << 26
+"""Bytes of an asset's fingerprints: some 450,000 images."""
+
+SEALED_LIMIT = PRINTS_LIMIT + (1 << 16)
+"""Bytes of the same sealed: age adds sixteen to each 64 KiB, and a header."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +191,8 @@ class ComputeProvider:
                 classes=tuple(profile["classes"]),
                 summary=profile,
             )
-        found = self._run("describe", {}, {"package": package}, output, progress)
+        settings = {"workers": self.threads}
+        found = self._run("describe", settings, {"package": package}, output, progress)
         if found["samples"] != asset.samples:
             raise InputError(
                 f"it holds {found['samples']} samples, but {asset.samples} were registered"
@@ -194,6 +201,9 @@ class ComputeProvider:
             raise InputError("most of its images are repeated")
         prints = self._prints(output / PRINTS)
         self._refuse_copy(asset, parse(prints)["sha256"])
+        # The package says what its owner discloses; nothing here may say otherwise.
+        disclosure = read_disclosure(found)
+        public = disclosure is Disclosure.FULL
         return Metadata(
             asset=asset.asset,
             kind=asset.kind,
@@ -201,14 +211,15 @@ class ComputeProvider:
             samples=asset.samples,
             classes=tuple(found["classes"]),
             summary=found,
-            images=self.store.put(output / IMAGES),
+            images=self.store.put(output / IMAGES) if public else "",
             prints=self.store.write(self.vault.seal(prints, self.vault.recipient)),
+            disclosure=disclosure,
         )
 
     def _prints(self, path: Path) -> bytes:
-        if self.scratch.size(path) > PUBLIC_LIMIT:
+        if self.scratch.size(path) > PRINTS_LIMIT:
             raise InputError("it holds more images than this provider can compare")
-        return self.scratch.read(path, PUBLIC_LIMIT)
+        return self.scratch.read(path, PRINTS_LIMIT)
 
     def _refuse_copy(self, asset: Asset, prints: list[str]) -> None:
         """Raise where an earlier asset holds most of these images: it keeps the credit."""
@@ -225,7 +236,7 @@ class ComputeProvider:
             if described and not again and earlier.asset < asset.asset:
                 document = self.store.read(earlier.metadata)
                 metadata = Metadata.from_bytes(document, cid=earlier.metadata)
-                prints = self.vault.unseal(self.store.read(metadata.prints))
+                prints = self.vault.unseal(self.store.read(metadata.prints, SEALED_LIMIT))
                 yield earlier.asset, parse(prints)["sha256"]
 
     def _consenting(self, terms: Terms, outcome: Outcome) -> list[Asset]:

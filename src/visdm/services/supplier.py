@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from visdm.domain.assets import NO_RESERVE, Kind, State
+from visdm.domain.packages import Disclosure
 from visdm.domain.rounds import MAX_DELEGATIONS, choice_for
 from visdm.errors import RefusedError, UnknownError
 from visdm.ports import silent
@@ -51,11 +52,13 @@ class Supplier:
         provider: int,
         reserve: int = NO_RESERVE,
         keep_exif: bool = False,
+        disclosure: Disclosure = Disclosure.FULL,
         progress: Progress = silent,
     ) -> Offered:
         """Package, encrypt, upload and register labelled images, in one pass over them.
 
-        The package is never in clear on a disk. The answer names the asset that is there
+        The package is never in clear on a disk. It says what of its metadata the provider may
+        publish, `disclosure`. The answer names the asset that is there
         already, with its reserve set anew, when this account offers the very same package to
         the same provider. Raises `UnknownError`, `FolderError`, `ImageError`: nothing is
         registered or stored then.
@@ -64,7 +67,12 @@ class Supplier:
 
         def build(sink: Writer) -> DataSummary:
             return self.packages.build_data(
-                source, sink, name=name, keep_exif=keep_exif, progress=progress
+                source,
+                sink,
+                name=name,
+                keep_exif=keep_exif,
+                disclosure=disclosure,
+                progress=progress,
             )
 
         payload, summary = parcels.pack(self, build)

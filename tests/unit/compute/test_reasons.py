@@ -16,7 +16,7 @@ from visdm.domain.packages import MAX_CLASSES, MAX_PIXELS, MODEL_FILE, VALIDATIO
 from visdm.domain.profiles import MAX_CONFIG, MAX_TENSORS
 from visdm.domain.values import MAX_EXACT
 
-SOURCES = sorted(Path(visdm.compute.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(visdm.compute.__file__).parent.rglob("*.py"))
 
 FILLED = {
     "', '.join(METHODS)": ", ".join(METHODS),

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.demo.trades import pictures, trade, words_of
-from visdm.demo.drawings import COLOURS, MAX_POINTS, SHAPES, mark, style_of, thin
+from visdm.demo.drawings import MAX_POINTS, thin
 from visdm.demo.lanes import lanes_picture
-from visdm.demo.markup import SVG
 from visdm.demo.page import page
 from visdm.demo.summary import Point
+from visdm.drawing.markup import SVG
 
 
 @pytest.mark.parametrize("suppliers", [2, 5, 8])
@@ -124,18 +124,3 @@ def test_points_that_are_nowhere_are_left_out() -> None:
 def test_points_in_one_place_and_of_an_unknown_asset_are_drawn() -> None:
     text = page(trade(points=(Point(99, "a", 1.0, 1.0), Point(99, "a", 1.0, 1.0))))
     assert "asset 99, class a: 2 drawn" in text
-
-
-def test_eight_assets_differ_in_colour_and_in_shape() -> None:
-    styles = [style_of(place) for place in range(8)]
-    assert len({colour for colour, _ in styles}) == len({shape for _, shape in styles}) == 8
-    assert len({style_of(place) for place in range(COLOURS * len(SHAPES))}) == 64
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_mark_stays_within_its_size(shape: str) -> None:
-    path = mark(shape, 0, 0, 10)
-    if shape != "circle":
-        numbers = [abs(float(n)) for n in re.findall(r"-?\d+\.\d", path)]
-        assert 8 < max(numbers) <= 13.5
-    assert path.endswith("z")

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from unit.demo.trades import GAS, SECONDS, trade, tree_of, words_of
 from visdm.demo.ledgers import ANSWERS
-from visdm.demo.markup import SVG, Markup, clean, tag
 from visdm.demo.page import page
 from visdm.demo.summary import money
 from visdm.domain import paper
+from visdm.drawing.markup import SVG, Markup, clean, tag
 
 ATTACK = "<script>alert('gone')</script>"
 

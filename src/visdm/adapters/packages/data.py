@@ -8,16 +8,18 @@ from visdm.adapters.packages import listing, privacy, table, tree
 from visdm.adapters.packages.files import MISSING, shown
 from visdm.adapters.packages.images import HINT, fault
 from visdm.adapters.packages.poured import Poured
-from visdm.adapters.packages.rows import Rows
+from visdm.adapters.packages.rows import Rows, described
 from visdm.domain.models import MAX_NAME, is_name
-from visdm.domain.packages import MAX_CLASSES, DataSummary
+from visdm.domain.packages import MAX_CLASSES, NAME_KEY, DataSummary
 from visdm.errors import FolderError, ImageError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from visdm.adapters.packages.source import Source
+    from visdm.domain.packages import Disclosure
     from visdm.ports import Progress, Writer
 
 SOURCES = "name a folder with one folder per class, a .csv or a .parquet file"
@@ -25,7 +27,14 @@ UNCLEANED = "is put together so oddly that its metadata cannot be taken out"
 
 
 def build(
-    source: Path, sink: Writer, *, name: str, keep_exif: bool, progress: Progress
+    source: Path,
+    sink: Writer,
+    *,
+    name: str,
+    keep_exif: bool,
+    disclosure: Disclosure,
+    flat: bool,
+    progress: Progress,
 ) -> DataSummary:
     """Pour a package of the images in `source` into `sink`, reading each image once.
 
@@ -39,18 +48,26 @@ def build(
     if not is_name(name):
         hint = f"at most {MAX_NAME} printable characters"
         raise InputError(f"{shown(name[:MAX_NAME])!r} cannot be the name of a package", hint=hint)
-    with _opened(source) as found:
+    with opened(source, flat=flat) as found:
         _refuse_classes(source, found)
         poured = Poured(sink, name)
-        stripped = _pour(found, poured, name, keep_exif=keep_exif, progress=progress)
+        metadata = described(name, found.classes, disclosure)
+        stripped = _pour(found, poured, metadata, keep_exif=keep_exif, progress=progress)
         return DataSummary(
-            name, found.total, tuple(found.classes), poured.digest, poured.size, stripped
+            name=name,
+            samples=found.total,
+            classes=tuple(found.classes),
+            digest=poured.digest,
+            size=poured.size,
+            stripped=stripped,
+            disclosure=disclosure,
         )
 
 
-def _opened(source: Path) -> AbstractContextManager[Source]:
+def opened(source: Path, *, flat: bool = False) -> AbstractContextManager[Source]:
+    """Look into a source of labelled images. Raises `FolderError`, also for what is no source."""
     if source.is_dir():
-        return tree.opened(source)
+        return tree.opened(source, flat=flat)
     suffix = source.suffix.lower()
     if suffix == ".csv":
         return listing.opened(source)
@@ -67,13 +84,20 @@ def _refuse_classes(source: Path, found: Source) -> None:
         raise FolderError(source, "holds no images", hint=SOURCES)
 
 
-def _pour(found: Source, poured: Poured, name: str, *, keep_exif: bool, progress: Progress) -> int:
+def _pour(
+    found: Source,
+    poured: Poured,
+    metadata: Mapping[str, str],
+    *,
+    keep_exif: bool,
+    progress: Progress,
+) -> int:
     """Write what `found` holds; return how many images lost metadata on the way."""
     bad = list(found.bad)
     done = stripped = 0
     if bad:
         poured.stop()
-    with Rows(poured, name, found.classes) as rows:
+    with Rows(poured, metadata) as rows:
         for done, sample in enumerate(found.samples(), 1):
             content, problem = sample.content, sample.problem
             if not problem:
@@ -89,7 +113,9 @@ def _pour(found: Source, poured: Poured, name: str, *, keep_exif: bool, progress
         if bad:
             raise ImageError(bad, hint=f"mend or remove them: {HINT}")
         if done != found.total:
-            raise FolderError(name, "changed while it was packed", hint="pack it again")
+            raise FolderError(
+                metadata[NAME_KEY], "changed while it was packed", hint="pack it again"
+            )
         rows.flush()
     return stripped
 

@@ -26,11 +26,19 @@ from visdm.adapters.packages.rows import (
     described,
 )
 from visdm.domain.models import is_name
-from visdm.domain.packages import IMAGE_COLUMN, LABEL_COLUMN, MAX_CLASSES, NAME_KEY, DataSummary
+from visdm.domain.packages import (
+    DISCLOSURE_KEY,
+    IMAGE_COLUMN,
+    LABEL_COLUMN,
+    MAX_CLASSES,
+    NAME_KEY,
+    DataSummary,
+    Disclosure,
+)
 from visdm.errors import FolderError, ImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from io import BufferedIOBase
     from pathlib import Path
 
@@ -77,7 +85,7 @@ def inspect_file(file: BufferedIOBase, path: str) -> DataSummary:
             raise FolderError(path, f"has a row group above {_MAX_CHUNK} bytes", hint=_HINT)
         file.seek(0)
         with pq.ParquetFile(file, pre_buffer=False) as parquet:
-            name, classes = _described(path, parquet.schema_arrow)
+            name, classes, disclosure = _described(path, parquet.schema_arrow)
             counts = _counted(path, _rows(parquet, chunks), len(classes), size)
             if (parquet.num_row_groups, parquet.metadata.num_rows) != (len(chunks), sum(counts)):
                 raise FolderError(path, "holds other rows than it says", hint=_HINT)
@@ -90,10 +98,10 @@ def inspect_file(file: BufferedIOBase, path: str) -> DataSummary:
     if 0 in counts:
         problem = f"no images of the class {classes[counts.index(0)]}"
         raise FolderError(path, problem, hint=_HINT)
-    return DataSummary(name, sum(counts), classes, digest, size)
+    return DataSummary(name, sum(counts), classes, digest, size, disclosure=disclosure)
 
 
-def _described(path: str, found: Any) -> tuple[str, tuple[str, ...]]:  # noqa: ANN401 - no types
+def _described(path: str, found: Any) -> tuple[str, tuple[str, ...], Disclosure]:  # noqa: ANN401 - no types
     if not found.remove_metadata().equals(COLUMNS):
         problem = f"does not have exactly the columns {IMAGE_COLUMN} and {LABEL_COLUMN}"
         raise FolderError(path, problem, hint=_HINT)
@@ -109,7 +117,15 @@ def _described(path: str, found: Any) -> tuple[str, tuple[str, ...]]:  # noqa: A
     if not 0 < len(classes) == len(set(classes)) <= MAX_CLASSES:
         problem = f"names no class, one class twice, or more than {MAX_CLASSES}"
         raise FolderError(path, problem, hint=_HINT)
-    return name, classes
+    return name, classes, _disclosure(path, metadata)
+
+
+def _disclosure(path: str, metadata: Mapping[bytes, bytes]) -> Disclosure:
+    """Return what the owner discloses: all, unless it says so."""
+    try:
+        return Disclosure(metadata.get(DISCLOSURE_KEY.encode(), Disclosure.FULL.encode()).decode())
+    except ValueError:
+        raise FolderError(path, "asks for a disclosure that there is not", hint=_HINT) from None
 
 
 def _classes(features: str) -> tuple[str, ...]:

@@ -9,10 +9,16 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 
-from visdm.domain.packages import IMAGE_COLUMN, LABEL_COLUMN, NAME_KEY
+from visdm.domain.packages import (
+    DISCLOSURE_KEY,
+    IMAGE_COLUMN,
+    LABEL_COLUMN,
+    NAME_KEY,
+    Disclosure,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from visdm.adapters.packages.poured import Poured
 
@@ -45,26 +51,36 @@ _WRITING = {
 }
 
 
-def described(name: str, classes: Sequence[str]) -> dict[str, str]:
-    """Return the metadata of a package, its features as `datasets` writes them."""
+def described(
+    name: str, classes: Sequence[str], disclosure: Disclosure = Disclosure.FULL
+) -> dict[str, str]:
+    """Return the metadata of a package, its features as `datasets` writes them.
+
+    Full disclosure is not written, so that a package is the same as before there was a choice.
+    """
     features = {
         IMAGE_COLUMN: {"_type": "Image"},
         LABEL_COLUMN: {"names": list(classes), "_type": "ClassLabel"},
     }
-    return {FEATURES_KEY: json.dumps({"info": {"features": features}}), NAME_KEY: name}
+    found = {FEATURES_KEY: json.dumps({"info": {"features": features}}), NAME_KEY: name}
+    if disclosure is Disclosure.FULL:
+        return found
+    return {**found, DISCLOSURE_KEY: disclosure.value}
 
 
 class Rows:
     """Rows on their way into a package, at most one row group of them in memory.
 
+    `metadata` is what the package says of itself (`described`).
+
     A block of rows ends with `flush`, and when left with the footer; when it is left by an
     exception, nothing more is written.
     """
 
-    def __init__(self, poured: Poured, name: str, classes: Sequence[str]) -> None:
+    def __init__(self, poured: Poured, metadata: Mapping[str, str]) -> None:
         self._poured = poured
         self._writer = pq.ParquetWriter(poured, COLUMNS, **_WRITING)
-        self._writer.add_key_value_metadata(described(name, classes))
+        self._writer.add_key_value_metadata(metadata)
         self._images: list[bytes] = []
         self._labels: list[int] = []
         self._bytes = 0

@@ -83,6 +83,8 @@ PHRASES = (
     r"the training ended in weights that are not finite",
     r"the weights are not a readable safetensors file",
     r"the weights do not fit the model",
+    r"a worker process ended before its work did",
+    r"a task of the Ray cluster was lost",
     r"a job needs assets, each named once",
     r"the valuation method is unknown; there are shapley, equal",
     r"exact Shapley values need at most {n} assets, not {n}",

@@ -36,7 +36,7 @@ FAMILIAR = 5
 
 
 def themes() -> dict[str, dict[str, np.ndarray]]:
-    sheet = files("visdm.demo").joinpath("page.css").read_text("utf-8")
+    sheet = files("visdm.drawing").joinpath("page.css").read_text("utf-8")
     blocks = re.findall(r":root \{(.*?)\}", sheet, re.DOTALL)
     found = [dict(re.findall(r"--(\w+): (#[0-9a-f]{3,6})", block)) for block in blocks]
     return {

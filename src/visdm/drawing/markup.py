@@ -1,6 +1,6 @@
-"""The markup that the demo's page and pictures are made of.
+"""The markup that pages and their pictures are made of.
 
-Names and labels come from folders of the user's own. Markup is therefore only made by `tag`,
+Names and labels come from users and strangers. Markup is therefore only made by `tag`,
 which escapes every plain string handed to it: what is not a `Markup` is text.
 """
 
@@ -9,8 +9,6 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 from unicodedata import category
-
-from visdm.demo.summary import DECIMALS, UNIT, money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,14 +36,6 @@ def clean(text: str) -> str:
 def short(text: str, length: int) -> str:
     """Cut a text to `length` characters."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
-
-
-def brief(amount: int) -> str:
-    """Write an amount of token units to two decimals, whole below one token, unbroken."""
-    if amount < 10**DECIMALS:
-        return money(amount).replace(" ", "\xa0")
-    cents = (amount + 10**DECIMALS // 200) // (10**DECIMALS // 100)
-    return f"{cents // 100:,}.{cents % 100:02}\xa0{UNIT}"
 
 
 def join(parts: Iterable[str]) -> Markup:
