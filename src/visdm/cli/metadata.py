@@ -10,6 +10,7 @@ import click
 
 from visdm.cli.frame import json_option, plain, print_json, progress
 from visdm.domain.croissant import TABLE, About
+from visdm.errors import InputError
 
 if TYPE_CHECKING:
     from visdm.showroom import Described
@@ -59,7 +60,11 @@ def metadata(  # one parameter per option
     images.parquet, croissant.json and index.html. Images that cannot be used are named and left
     out. No market, no account and no network is needed.
     """
-    from visdm.showroom import describe  # noqa: PLC0415 - it loads libraries that others lack
+    try:
+        from visdm.showroom import describe  # noqa: PLC0415 - it loads libraries that some lack
+    except ImportError as error:
+        hint = "pip install 'visdm[metadata]'"
+        raise InputError(f"{error.name} is not installed", hint=hint) from None
 
     with progress("measuring") as shown:
         described = describe(

@@ -52,18 +52,19 @@ class Costs:
     traced: str
 
 
-class Allocations(TorchDispatchMode):
+class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Counts the bytes of storages that are alive, and remembers the most there ever were."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.alive = self.peak = 0
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
+        self.alive: int = 0
+        self.peak: int = 0
         self._known: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
 
     def __torch_dispatch__(
         self,
         func: Any,  # noqa: ANN401 - torch's own signature
-        types: Any,  # noqa: ANN401, ARG002 - as above
+        types: Any,  # noqa: ANN401 - as above
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - as above
@@ -80,7 +81,7 @@ class Allocations(TorchDispatchMode):
         if storage in self._known:
             return
         self._known.add(storage)
-        size = storage.nbytes()
+        size = int(storage.nbytes())
         self.alive += size
         self.peak = max(self.peak, self.alive)
         weakref.finalize(storage, self._release, size).atexit = False
@@ -103,7 +104,7 @@ def costs(network: nn.Module, model: ModelPackage, classes: int) -> Costs:
 def _in_single_operations() -> Iterator[None]:
     """Have encoder layers run in pieces: as one operation nothing in them would be counted."""
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # noqa: FBT003 - torch's own signature
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
@@ -137,7 +138,7 @@ def _inference(network: nn.Module, model: ModelPackage, batch: int) -> int:
     with Allocations() as seen, torch.no_grad():
         _hold(seen, network)
         network(prepared(_images(model, batch)))
-    return seen.peak
+    return int(seen.peak)
 
 
 def _training(network: nn.Module, model: ModelPackage, classes: int) -> tuple[float, int]:

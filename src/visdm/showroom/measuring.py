@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from visdm.adapters.packages.source import Source
 
-ROWS = 256
+ROWS = 64
 BYTES = 1 << 22
 
 TABLE = pa.schema([("path", pa.string()), *(column for column in SCHEMA if column.name != "row")])

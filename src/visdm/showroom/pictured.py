@@ -72,7 +72,8 @@ def _placed(rows: Any, pca: Mapping[str, Any]) -> list[Spot]:  # noqa: ANN401 - 
     features = [quality[name] if name in quality else next(others) for name in pca["features"]]
     scaled = (np.stack(features, axis=1) - np.array(pca["mean"])) / np.array(pca["scale"])
     axes = np.zeros((2, scaled.shape[1]))
-    axes[: len(pca["components"][:2])] = pca["components"][:2]
+    for place, component in enumerate(pca["components"][:2]):
+        axes[place] = component
     labels = rows.column("class").to_pylist()
     places = (scaled @ axes.T).tolist()
     return [Spot(label, x, y) for label, (x, y) in zip(labels, places, strict=True)]
