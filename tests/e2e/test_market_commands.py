@@ -190,3 +190,13 @@ def test_a_map_of_the_market_is_drawn_in_the_sandbox(at: AtMarket, tmp_path: Pat
     assert "10 images" in at.ok("map", "-o", out, "--assets", "2", "--most", "10")
     assert "asset on offer: 9" in at.refused("map", "-o", out, "--assets", "1,9")
     assert "no list of numbers" in at.refused("map", "-o", out, "--assets", "one", code=2)
+
+
+def test_sampling_draws_what_it_chose_from(at: AtMarket, tmp_path: Path) -> None:
+    out = tmp_path / "map"
+    said = at.json("sample", "--most", "2", "--dry", "--map", out)
+    assert said["map"] == [str(out / "map.png"), str(out / "map.html")]
+    page = (out / "map.html").read_text()
+    told = {number: f"asset {number} of supplier-{number} (chosen)" in page for number in (1, 2, 3)}
+    assert [number for number, chosen in told.items() if chosen] == said["dataset"]
+    assert len(said["dataset"]) == 2
