@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("scipy", reason="needs the extra `metadata`")
 
+from visdm.compute.images import HASHES, HISTOGRAMS, QUALITY, SCHEMA
+from visdm.domain.summaries import MIN_GROUP
 from visdm.experiments.metadata import attacks, groups, memberships
 from visdm.experiments.metadata.columns import cifar, columns, digits, jpeg
 from visdm.experiments.metadata.likeness import likeness, psnr, ssim
@@ -121,10 +123,33 @@ def test_two_aggregates_of_one_image_more_tell_its_projection(
     assert row.rebuilt.ssim < MOST_SSIM
 
 
+@there
+def test_the_figures_of_ten_images_rebuild_none_of_them(known: Columns, victims: Columns) -> None:
+    plain, told = groups.of_groups(known, victims)
+    assert told.ssim < plain.ssim + 0.1
+    assert told.ssim_most < 0.6
+
+
+@there
+def test_the_figures_of_ten_images_tell_of_some_that_they_are_among_them(
+    known: Columns, victims: Columns
+) -> None:
+    row = memberships.by_figures(known, victims)[0]
+    assert row.images == MIN_GROUP
+    assert 2 * row.false < row.found < 0.6, "a claim of the threat model, both ways"
+
+
+def test_no_public_column_is_left_out_of_the_attacks() -> None:
+    """A column that is added needs an attack that uses it, and the bound measured again."""
+    told = {"class", "projection", *HASHES, *QUALITY, *HISTOGRAMS}
+    of_the_file = {"row", "width", "height", "channels", "mode", "bytes"}  # none tells of pixels
+    assert set(SCHEMA.names) == told | of_the_file
+
+
 def test_metadata_of_images_of_8x8_hides_next_to_nothing() -> None:
     pytest.importorskip("sklearn", reason="needs the extra `demo`")
-    drawn = columns(digits()[:700], silent)
-    known, victims = drawn.rows(slice(600)), drawn.rows(slice(600, None))
+    drawn = columns(digits()[:360], silent)
+    known, victims = drawn.rows(slice(300)), drawn.rows(slice(300, None))
     rebuilt = Posterior(known).rebuild(victims, np.random.default_rng(1), SWEEPS)
     found = likeness("sampling", rebuilt, victims.pictures)
     assert found.recovered[0] is not None
