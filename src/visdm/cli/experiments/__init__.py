@@ -6,6 +6,7 @@ import click
 
 from visdm.cli.experiments.gas import experiment_gas
 from visdm.cli.experiments.metadata import metadata
+from visdm.cli.experiments.sampling import sampling
 from visdm.cli.experiments.storage import experiment_storage
 
 
@@ -16,3 +17,4 @@ def experiment() -> None:
 
 for _command in (experiment_gas, experiment_storage, metadata):
     experiment.add_command(_command)
+metadata.add_command(sampling)
