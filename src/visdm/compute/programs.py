@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PROGRAMS = {
     "describe": "visdm.compute.describe",
+    "embed": "visdm.compute.embedding",
     "profile": "visdm.compute.profiling",
     "train": "visdm.compute.train",
     "evaluate": "visdm.compute.evaluate",

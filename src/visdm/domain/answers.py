@@ -63,24 +63,6 @@ def read_disclosure(answer: Mapping[str, Any]) -> Disclosure:
         raise JobError("its answer is not of the agreed shape") from None
 
 
-def check_profile(answer: Mapping[str, Any]) -> None:
-    """Check a model's profile, which its own script may have written.
-
-    Raises `JobError` unless it names the model, its classes and its tensors as agreed.
-    """
-    try:
-        named = [answer["name"], *answer["classes"], *answer["tensors"]]
-        fits = all(isinstance(text, str) for text in named) and answer["classes"]
-        for kind, shape in answer["tensors"].values():
-            fits = fits and isinstance(kind, str) and isinstance(shape, list)
-            for side in shape:
-                count(side, 2**40)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        fits = False
-    if not fits:
-        raise JobError("its answer is not of the agreed shape")
-
-
 def _metric(value: object) -> float:
     if not isinstance(value, float | int) or isinstance(value, bool) or not isfinite(value):
         raise ValueError("not a metric")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visdm.domain.assets import Asset
+    from visdm.domain.demand import Wanted
     from visdm.domain.datasets import Dataset
     from visdm.domain.metadata import Metadata
     from visdm.domain.rounds import Ballot, Outcome, Terms
@@ -104,6 +105,17 @@ class Consumer:
         if dataset.provider not in providers:
             raise UnknownError("provider", dataset.provider, hint="choose anew: visdm sample")
         dataset.check(market, self.chain.assets(), providers[dataset.provider].fee)
+
+    def seek(self, wanted: Wanted) -> str:
+        """Say publicly what this account looks for, unless it said just that last; return the text.
+
+        Raises `InputError` where it does not fit on the chain.
+        """
+        text = wanted.to_text()
+        mine = [s.wanted for s in self.chain.soughts() if s.consumer == self.chain.account]
+        if mine[-1:] != [text]:
+            self.chain.seek(text)
+        return text
 
     def open_round(self, terms: Terms) -> str:
         """Open a round; return its id, also when these very terms are open already.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.answers import Trained, check_profile, read_disclosure, read_trained
+from visdm.domain.answers import Trained, read_disclosure, read_trained
 from visdm.domain.assets import Asset, Kind, State
 from visdm.domain.documents import parse
 from visdm.domain.jobs import JobState, equal_parts, rewards, shares
@@ -23,6 +23,7 @@ from visdm.errors import InputError, JobError, NotGrantedError, UnknownError, Va
 from visdm.ports import Computation, Limits, silent
 from visdm.services import parcels
 from visdm.services.fees import fee_of
+from visdm.services.profiles import profiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -181,15 +182,14 @@ class ComputeProvider:
         if self._open(asset, package).giver != asset.owner:
             raise VaultError(f"the grant of asset {asset.asset} was not made by its owner")
         if asset.kind is Kind.MODEL:
-            found = self._run("profile", {"seed": 0}, {"model": package}, output, progress)
-            check_profile(found)
+            profile = profiled(self.sandbox, package, private, self.limits, progress)
             return Metadata(
                 asset=asset.asset,
                 kind=asset.kind,
-                name=str(found["name"]),
+                name=profile["name"],
                 samples=0,
-                classes=tuple(found["classes"]),
-                summary=found,
+                classes=tuple(profile["classes"]),
+                summary=profile,
             )
         settings = {"workers": self.threads}
         found = self._run("describe", settings, {"package": package}, output, progress)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from visdm.adapters.packages import data, model, opened
+from visdm.adapters.packages import data, gathered, model, opened
 from visdm.domain.packages import Disclosure
 from visdm.ports import silent
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from visdm.adapters.packages.source import Source
     from visdm.domain.packages import DataSummary, ModelSummary
     from visdm.ports import Progress, Writer
 
@@ -66,3 +68,15 @@ class FilePackages:
     def inspect_model(self, package: Path) -> ModelSummary:
         """Read and check a model package; raises `ModelError`."""
         return model.inspect(package)
+
+    def images(self, source: Path, *, without: Path) -> AbstractContextManager[Source]:
+        """Look into images that are to be described, not packed.
+
+        A folder may be flat or of any depth, and what cannot be used in it is named, not refused;
+        a file is as for `build_data`. The folder `without` is not looked into.
+
+        Raises `FolderError`.
+        """
+        if source.is_dir():
+            return gathered.opened(source, without)
+        return data.opened(source)

@@ -31,13 +31,14 @@ class Tree:
     classes: tuple[str, ...]
     total: int
     bad: tuple[tuple[str, str], ...]
+    ignored: int = 0
 
     def samples(self) -> Iterator[Sample]:
         """Read the images one by one."""
         for label, folder in enumerate(self.classes):
             for name in _looked_into(self.root / folder).images:
-                path = self.root / folder / name
-                yield Sample(shown(f"{folder}/{name}"), label, *read(path))
+                path = shown(f"{folder}/{name}")
+                yield Sample(path, label, *read(self.root / folder / name), path)
 
 
 @contextmanager

@@ -1,0 +1,179 @@
+"""What pictures are compared by, from the rows of a per-image table or from images themselves.
+
+Both ways give the same `Hashes`: a table has the hashes, histograms and projection that are
+measured of an image, and whatever else is compared follows from these.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import imagehash
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
+import pyarrow.compute as pc  # type: ignore[import-untyped]  # as above
+
+from visdm.compute import duplicates
+from visdm.compute.duplicates import Hashes, quantiles
+from visdm.compute.images import HISTOGRAMS, converted, project
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+COLUMNS = ("width", "height", *duplicates.HASHES, *HISTOGRAMS, "projection")
+"""The columns of a table that are read."""
+
+GREYS, PROJECTED = 256, 16
+_DIGITS = 16
+"""Of a hash in hex."""
+_HASHED = (
+    imagehash.dhash,
+    imagehash.phash,
+    imagehash.average_hash,
+    imagehash.whash,
+)
+_NO_DIGIT = 0xFF
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+"""Odd: multiplying by it loses nothing (Steele, Lea and Flood 2014)."""
+
+
+def hashes_of(rows: pa.Table | pa.RecordBatch) -> Hashes:
+    """Return what rows with the columns `COLUMNS` are compared by.
+
+    Raises `ValueError` where a column is missing, of another type, or holds what no image gives.
+    """
+    try:
+        sides = np.column_stack([_numbers(rows, name, 1)[:, 0] for name in ("width", "height")])
+        bits = np.column_stack([_hex(rows, name) for name in duplicates.HASHES])
+        histograms = np.stack([_numbers(rows, name, GREYS) for name in HISTOGRAMS], axis=1)
+        projection = _numbers(rows, "projection", PROJECTED)
+    except (KeyError, pa.ArrowException) as error:
+        raise ValueError("columns are missing or of other types") from error
+    pixels = sides.prod(axis=1)
+    if (sides < 1).any() or (histograms < 0).any() or (np.abs(projection) >= 1 << 15).any():
+        raise ValueError("numbers out of range")
+    if (histograms.sum(axis=2) != pixels[:, None]).any():
+        raise ValueError("histograms that do not count the pixels")
+    return _assembled(sides, bits, histograms, projection)
+
+
+def look(images: Sequence[Image.Image]) -> Hashes:
+    """Return what decoded images are compared by, of any sizes and modes."""
+    count = len(images)
+    sides = np.array([image.size for image in images], np.int64).reshape(count, 2)
+    bits = np.empty((count, len(_HASHED)), np.uint64)
+    histograms = np.empty((count, len(HISTOGRAMS), GREYS), np.int64)
+    projection = np.empty((count, PROJECTED), np.int64)
+    for row, image in enumerate(images):
+        grey = converted(image, "L")
+        bits[row] = [int(str(hashed(grey)), 16) for hashed in _HASHED]
+        histograms[row, 0] = grey.histogram()
+        histograms[row, 1:] = np.reshape(converted(image, "RGB").histogram(), (3, GREYS))
+        projection[row] = project(image)
+    return _assembled(sides, bits, histograms, projection)
+
+
+def _assembled(
+    sides: NDArray[np.int64],
+    bits: NDArray[np.uint64],
+    histograms: NDArray[np.int64],
+    projection: NDArray[np.int64],
+) -> Hashes:
+    greys = histograms[:, 0]
+    entropy = _entropy(greys)
+    plain = entropy < np.where(_colour(histograms) < duplicates.COLOURLESS, *_PLAIN)
+    everything = np.column_stack([sides, histograms.reshape(len(sides), -1), projection])
+    return Hashes(
+        bits=bits,
+        luma=projection[:, : duplicates.LUMA].astype(np.int16),
+        greys=quantiles(greys),
+        plain=plain,
+        flat=_contrast(greys) < duplicates.FLAT,
+        exact=_digest(everything),
+    )
+
+
+_PLAIN = duplicates.PLAIN_GREY, duplicates.PLAIN
+
+
+def _entropy(greys: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the entropy of the greys, in bits (Shannon 1948)."""
+    shares = greys / greys.sum(axis=1, keepdims=True)
+    bits: NDArray[np.float64] = -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=1)
+    return bits
+
+
+def _contrast(greys: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the standard deviation of the greys."""
+    level = np.arange(GREYS)
+    count = greys.sum(axis=1)
+    mean = greys @ level / count
+    variance = greys @ level**2 / count - mean**2
+    deviation: NDArray[np.float64] = np.sqrt(np.maximum(variance, 0))
+    return deviation
+
+
+def _colour(histograms: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return how many levels red and blue are from green on average: 0 without colour."""
+    reached = np.cumsum(histograms[:, 1:], axis=2)
+    apart = np.abs(reached[:, (0, 2)] - reached[:, 1:2]).sum(axis=(1, 2))
+    levels: NDArray[np.float64] = apart / histograms[:, 0].sum(axis=1)
+    return levels
+
+
+def _digest(rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return 64 bits of each row of numbers: equal rows have equal ones.
+
+    Others rarely do. It keeps nobody from making such rows, who could as well repeat a row.
+    """
+    digest = np.zeros(len(rows), np.uint64)
+    for column in rows.T.astype(np.uint64):
+        digest = (digest ^ column) * _MIX
+        digest ^= digest >> np.uint64(29)
+    return digest
+
+
+def _numbers(rows: pa.Table | pa.RecordBatch, name: str, length: int) -> NDArray[np.int64]:
+    """Return a column of whole numbers, or of lists of so many, as int64 (n, length)."""
+    column = _whole(rows.column(name))
+    if pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
+        if not pc.all(pc.equal(pc.list_value_length(column), length)).as_py() and len(column):
+            raise ValueError("lists of another length")
+        column = column.flatten()
+    if not pa.types.is_integer(column.type) or column.null_count:
+        raise ValueError("not whole numbers")
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.int64).reshape(-1, length)
+
+
+def _hex(rows: pa.Table | pa.RecordBatch, name: str) -> NDArray[np.uint64]:
+    """Return a column of hashes, each 16 digits in hex, as numbers."""
+    column = _whole(rows.column(name))
+    fixed = column.cast(pa.binary()).cast(pa.binary(_DIGITS))
+    text = np.frombuffer(fixed.buffers()[1] or b"", np.uint8)
+    text = text[fixed.offset * _DIGITS :][: len(fixed) * _DIGITS]
+    value = _VALUES[text].reshape(-1, _DIGITS)
+    if (value == _NO_DIGIT).any():
+        raise ValueError("not a hash in hex")
+    pairs = (value[:, ::2] << 4 | value[:, 1::2]).astype(np.uint8)
+    return pairs.view(">u8").ravel().astype(np.uint64)
+
+
+def _whole(column: Any) -> Any:  # noqa: ANN401 - Arrow's arrays, which are untyped
+    """Return a column in one piece. Raises `ValueError` where a cell is empty."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if whole.null_count:
+        raise ValueError("empty cells")
+    return whole
+
+
+def _values() -> NDArray[np.uint8]:
+    table = np.full(GREYS, _NO_DIGIT, np.uint8)
+    for value, digit in enumerate("0123456789abcdef"):
+        table[ord(digit)] = value
+    return table
+
+
+_VALUES = _values()
