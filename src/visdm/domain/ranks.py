@@ -143,7 +143,8 @@ class Modular:
 
     def gains(self, places: Places) -> Floats:
         """See `Rank`."""
-        return self._worth[places]
+        worth: Floats = self._worth[places]
+        return worth
 
     def add(self, place: int) -> None:
         """See `Rank`: nothing changes."""

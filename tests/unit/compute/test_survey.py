@@ -104,7 +104,7 @@ def broken(path: Path, how: str) -> None:
         public_table(path, ROWS, **LIES[how])
 
 
-LIES: dict[str, dict[str, list[Any]]] = {
+LIES: dict[str, dict[str, Any]] = {
     "nan": {"noise": [float("nan")] * ROWS},
     "infinite": {"noise": [float("inf")] + [1.0] * (ROWS - 1)},
     "null": {"sharpness": [None] + [1.0] * (ROWS - 1)},
