@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from visdm.compute.tables import Tables  # isort: skip  # it says what is missing
 from visdm.compute.examples import projections
 from visdm.compute.likeness import Likeness, guessed
-from visdm.compute.tables import Tables
 from visdm.domain.conditions import NUMBERS, RELATIONS, WORDS
 from visdm.errors import JobError
 

@@ -7,14 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 
-from visdm.compute.images import QUALITY, SCHEMA
 from visdm.domain import traits
 from visdm.domain.traits import PROJECTED
+from visdm.errors import JobError
+
+try:
+    import duckdb
+
+    from visdm.compute.images import QUALITY, SCHEMA
+except ImportError:
+    raise JobError('a library is missing: pip install "visdm[metadata]"') from None
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

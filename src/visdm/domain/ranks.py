@@ -17,7 +17,7 @@ possible: what strangers register cannot then change the order of two others.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from math import log, sqrt
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
@@ -30,7 +30,12 @@ from visdm.domain.metadata import evenness
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from visdm.domain.candidates import Candidate
+
+    Places = NDArray[np.intp]
+    Floats = NDArray[np.float64]
 
 HALF_DETAIL = 100.0
 """Laplacian variance at which detail scores a half; below it pictures are called blurred."""
@@ -51,8 +56,8 @@ RANKS = ("quality", "balance", "diversity", "like", "reputation", "price")
 class Rank(Protocol):
     """A monotone submodular function of a growing set of candidates, by their places."""
 
-    def gain(self, place: int) -> float:
-        """Return what the candidate at `place` would add."""
+    def gains(self, places: Places) -> Floats:
+        """Return what each of the candidates at `places` would add."""
         ...
 
     def add(self, place: int) -> None:
@@ -134,11 +139,12 @@ class Modular:
     """A score times samples of use, whatever else is in."""
 
     def __init__(self, found: Sequence[float | None], useful: Sequence[float]) -> None:
-        self._worth = [(one or 0.0) * use for one, use in zip(found, useful, strict=True)]
+        self._worth = np.array([one or 0.0 for one in found]) * np.array(useful)
 
-    def gain(self, place: int) -> float:
+    def gains(self, places: Places) -> Floats:
         """See `Rank`."""
-        return self._worth[place]
+        worth: Floats = self._worth[places]
+        return worth
 
     def add(self, place: int) -> None:
         """See `Rank`: nothing changes."""
@@ -148,24 +154,21 @@ class Balance:
     """Square roots of the samples of each class: what is scarce counts the more."""
 
     def __init__(self, counts: Sequence[Mapping[str, float]]) -> None:
-        self._counts = counts
-        total: Counter[str] = Counter()
-        for each in counts:
-            total.update(dict(each))
-        self._scale = sqrt(sum(total.values()) / max(len(total), 1))
-        self._have: dict[str, float] = defaultdict(float)
+        classes = sorted(set().union(*counts)) or [""]
+        self._counts = np.array([[each.get(name, 0.0) for name in classes] for each in counts])
+        self._counts = self._counts.reshape(-1, len(classes))
+        self._scale = sqrt(float(self._counts.sum()) / len(classes))
+        self._have = np.zeros(len(classes))
 
-    def gain(self, place: int) -> float:
+    def gains(self, places: Places) -> Floats:
         """See `Rank`."""
-        return self._scale * sum(
-            sqrt(self._have[name] + number) - sqrt(self._have[name])
-            for name, number in sorted(self._counts[place].items())
-        )
+        more = np.sqrt(self._have + self._counts[places]) - np.sqrt(self._have)
+        gained: Floats = self._scale * more.sum(axis=1)
+        return gained
 
     def add(self, place: int) -> None:
         """See `Rank`."""
-        for name, number in self._counts[place].items():
-            self._have[name] += number
+        self._have += self._counts[place]
 
 
 class Diversity:
@@ -190,8 +193,11 @@ class Diversity:
         self._weights = {label: np.array(each) for label, each in weights.items()}
         self._covered = {label: np.zeros(len(each)) for label, each in places.items()}
 
-    def gain(self, place: int) -> float:
+    def gains(self, places: Places) -> Floats:
         """See `Rank`."""
+        return np.array([self._gain(place) for place in places], float)
+
+    def _gain(self, place: int) -> float:
         total = 0.0
         for label, number in self._own[place]:
             better = np.maximum(self._nearness(label, number) - self._covered[label], 0.0)
@@ -219,13 +225,16 @@ class Objective:
         self._ranks = ranks
         self.value = 0.0
 
-    def gain(self, place: int) -> float:
-        """Return what the candidate at `place` would add to the value."""
-        return sum(weight * rank.gain(place) for weight, rank in self._ranks)
+    def gains(self, places: Places) -> Floats:
+        """Return what each of the candidates at `places` would add to the value."""
+        total = np.zeros(len(places))
+        for weight, rank in self._ranks:
+            total += weight * rank.gains(places)
+        return total
 
     def add(self, place: int) -> None:
         """Add it."""
-        self.value += self.gain(place)
+        self.value += float(self.gains(np.array([place]))[0])
         for _, rank in self._ranks:
             rank.add(place)
 

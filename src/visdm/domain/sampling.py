@@ -16,9 +16,10 @@ several fit, each gets its best dataset, and the best of these is taken.
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from visdm.domain.candidates import Candidate, Criteria, Reason, is_candidate, misfits
 from visdm.domain.ranks import objective, scores
@@ -34,6 +35,7 @@ __all__ = ["Candidate", "Criteria", "Reason", "Selection", "Verdict", "choose"]
 MAX_CEILINGS = 64
 """Prices that are tried; where more are asked, so many of them, evenly, with the highest."""
 
+_BATCH = 64
 _DIGITS = 9
 """Significant digits of a gain: what is the same but for rounding is a tie."""
 
@@ -115,7 +117,12 @@ class _Run:
     def merit(self, wanted: int | None) -> tuple[int, float, int, list[int]]:
         """Return what it is judged by: enough samples first, then value, then cost."""
         enough = min(self.samples, wanted) if wanted is not None else 0
-        return enough, _rounded(self.value), -self.spent, [-place for place in sorted(self.order)]
+        return (
+            enough,
+            float(_rounded(np.array([self.value]))[0]),
+            -self.spent,
+            [-place for place in sorted(self.order)],
+        )
 
 
 @dataclass(frozen=True)
@@ -174,39 +181,48 @@ class _Pool:
     def _run(self, places: Sequence[int], price: int | None, *, by_cost: bool) -> _Run:
         """Pick greedily, lazily: a gain only shrinks, so the last known one bounds it."""
         run, state = _Run(price), self.fresh()
-        heap = []
+        bounds = np.full(len(self.candidates), -np.inf)
+        known = np.full(len(self.candidates), -1)
         for place in places:
             ask = self.candidates[place].asks
             if self.criteria.budget is not None and ask is not None and ask > (price or 0):
                 run.left[place] = Reason("asks {}, which all others would be paid too", (ask,))
             else:
-                heap.append((-self._key(state.gain(place), place, price, by_cost), place, 0))
-        heapq.heapify(heap)
-        while heap:
-            key, place, seen = heapq.heappop(heap)
-            if seen < len(run.order):
-                fresh = -self._key(state.gain(place), place, price, by_cost)
-                heapq.heappush(heap, (fresh, place, len(run.order)))
-            elif self.bounded and key >= 0:
+                bounds[place] = np.inf
+        costs = self._costs(price, by_cost=by_cost)
+        # Of equal bounds the first counts: it is the one with the lower id.
+        while bounds.size and bounds[place := int(bounds.argmax())] > -np.inf:
+            if known[place] < len(run.order):
+                stale = _highest(np.where(known < len(run.order), bounds, -np.inf))
+                bounds[stale] = _rounded(state.gains(stale) / costs[stale])
+                known[stale] = len(run.order)
+                continue
+            if self.bounded and bounds[place] <= 0:
                 run.left[place] = Reason("adds nothing by these ranks")
             elif reason := self._beyond(run, place, price):
                 run.left[place] = reason
             else:
-                run.gains[place] = state.gain(place)
+                run.gains[place] = float(state.gains(np.array([place]))[0])
                 state.add(place)
                 run.order.append(place)
                 run.samples += self.candidates[place].asset.samples
                 run.spent += self.cost(place, price)
+            bounds[place] = -np.inf
         run.value = state.value
         return run
 
-    def _key(self, gain: float, place: int, price: int | None, by_cost: bool) -> float:  # noqa: FBT001  # private, and named where it is decided
-        """Return what is picked by: with a budget or wanted samples, the gain for the cost."""
+    def _costs(self, price: int | None, *, by_cost: bool) -> np.ndarray:
+        """Return what gains are divided by: with a budget or wanted samples, the cost."""
         asked = self.criteria
         if not by_cost or (asked.budget is None and asked.samples is None):
-            return _rounded(gain)
-        cost = self.cost(place, price) if asked.budget is not None else 0
-        return _rounded(gain / (cost or self.candidates[place].asset.samples or 1))
+            return np.ones(len(self.candidates))
+        free = asked.budget is None
+        return np.array(
+            [
+                float((0 if free else self.cost(place, price)) or each.asset.samples or 1)
+                for place, each in enumerate(self.candidates)
+            ]
+        )
 
     def _beyond(self, run: _Run, place: int, price: int | None) -> Reason | None:
         """Return which bound keeps a candidate out."""
@@ -303,5 +319,20 @@ def _guarantee(pool: _Pool) -> str:
     return f"at least 1 - 1/e, 63 %, of the best value of {asked.most} assets"
 
 
-def _rounded(number: float) -> float:
-    return float(f"{number:.{_DIGITS}g}")
+def _highest(bounds: np.ndarray) -> np.ndarray:
+    """Return the places of the highest bounds: so many gains are looked at again at once."""
+    some = (
+        np.argpartition(bounds, -_BATCH)[-_BATCH:]
+        if len(bounds) > _BATCH
+        else np.arange(len(bounds))
+    )
+    return np.sort(some[bounds[some] > -np.inf])
+
+
+def _rounded(numbers: np.ndarray) -> np.ndarray:
+    """Return numbers to `_DIGITS` significant digits."""
+    with np.errstate(divide="ignore"):
+        power = np.where(numbers != 0, np.floor(np.log10(np.abs(numbers))), 0)
+    scale = 10.0 ** (_DIGITS - 1 - power)
+    rounded: np.ndarray = np.round(numbers * scale) / scale
+    return rounded

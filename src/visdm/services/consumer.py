@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visdm.domain.assets import Asset
-    from visdm.domain.demand import Wanted
     from visdm.domain.datasets import Dataset
+    from visdm.domain.demand import Wanted
     from visdm.domain.metadata import Metadata
     from visdm.domain.rounds import Ballot, Outcome, Terms
     from visdm.domain.sampling import Criteria, Selection

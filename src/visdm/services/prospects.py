@@ -165,8 +165,8 @@ class _Survey:
             if not tables:
                 raise
             rest = [each for each in found if not self._has_table(each)]
-            # Without any table it must work, or the fault is in the examples.
-            said = self._once(rest, progress) if EXAMPLES in self._inputs else {}
+            # Without any table it must work, or the fault is not theirs.
+            said = self._once(rest, progress)
             broken = self._apart(tables, progress)
             if len(tables) > 1 and all(broken.get(each.number) == BREAKING for each in tables):
                 raise error from None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CLASSES = ["cat", "cow", "dog"]
 
 
-def columns(rows: int, seed: int = 0, **changes: list[Any]) -> dict[str, list[Any]]:
+def columns(rows: int, seed: int = 0, **changes: Any) -> dict[str, list[Any]]:  # noqa: ANN401  # columns
     """Return the columns of a table of `rows` images, of random numbers that images could have."""
     chance = np.random.default_rng(seed)
     found: dict[str, list[Any]] = {
@@ -38,9 +38,7 @@ def columns(rows: int, seed: int = 0, **changes: list[Any]) -> dict[str, list[An
     return {name: (found | changes)[name] for name in SCHEMA.names}
 
 
-def public_table(
-    path: Path, rows: int, seed: int = 0, **changes: list[Any]
-) -> dict[str, list[Any]]:
+def public_table(path: Path, rows: int, seed: int = 0, **changes: Any) -> dict[str, list[Any]]:  # noqa: ANN401  # columns
     """Write such a table; return its columns."""
     found = columns(rows, seed, **changes)
     pq.write_table(pa.table(found, schema=SCHEMA), path, compression="zstd")

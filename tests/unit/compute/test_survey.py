@@ -104,7 +104,7 @@ def broken(path: Path, how: str) -> None:
         public_table(path, ROWS, **LIES[how])
 
 
-LIES: dict[str, dict[str, list[Any]]] = {
+LIES: dict[str, dict[str, Any]] = {
     "nan": {"noise": [float("nan")] * ROWS},
     "infinite": {"noise": [float("inf")] + [1.0] * (ROWS - 1)},
     "null": {"sharpness": [None] + [1.0] * (ROWS - 1)},
@@ -162,15 +162,15 @@ def test_the_database_reaches_nothing_but_its_tables(tmp_path: Path) -> None:
     known = {1: {"samples": 5, "classes": CLASSES}}
     database = Tables({1: tmp_path / "table-1.parquet"}, known, threads=1)._database
     for statement in (
-        f"SELECT * FROM read_parquet('{tmp_path}/other.parquet')",
-        f"SELECT * FROM read_text('{tmp_path}/other.parquet')",
-        f"SELECT * FROM glob('{tmp_path}/*')",
+        f"FROM read_parquet('{tmp_path}/other.parquet')",
+        f"FROM read_text('{tmp_path}/other.parquet')",
+        f"FROM glob('{tmp_path}/*')",
         f"COPY (SELECT 1) TO '{tmp_path}/written.csv'",
         f"ATTACH '{tmp_path}/database'",
         "INSTALL httpfs",
         "SET enable_external_access = true",
         "SET threads = 4",
-        "SELECT * FROM known",
+        "FROM known",
     ):
         with pytest.raises(duckdb.Error):
             database.execute(statement).fetchall()

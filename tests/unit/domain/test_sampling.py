@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -379,10 +380,11 @@ def test_what_an_asset_adds_only_shrinks_as_others_come_in(
     counts = [c.useful(asked.classes) for c in market]
     found = scores(market, asked.classes, asked.at)
     state = objective(market, counts, found, asked.ranks)()
-    before = [state.gain(place) for place in range(len(market))]
+    every = np.arange(len(market))
+    before = state.gains(every)
     for added in range(len(market)):
         state.add(added)
-        after = [state.gain(place) for place in range(len(market))]
+        after = state.gains(every)
         assert all(-1e-9 <= b <= a + 1e-6 for a, b in zip(before, after, strict=True))
         before = after
 
