@@ -10,6 +10,7 @@ from visdm import __version__
 from visdm.cli.account import account
 from visdm.cli.assets import asset
 from visdm.cli.daos import dao
+from visdm.cli.demand import demand
 from visdm.cli.demo import demo
 from visdm.cli.devnet import devnet
 from visdm.cli.earnings import earnings
@@ -20,6 +21,7 @@ from visdm.cli.map import map_
 from visdm.cli.metadata import metadata
 from visdm.cli.models import model
 from visdm.cli.rounds import delegate, round_
+from visdm.cli.sample import sample
 from visdm.cli.store import store
 from visdm.errors import NAMED_IMAGES, ImageError, VisdmError
 
@@ -39,11 +41,13 @@ for _command in (
     metadata,
     model,
     map_,
+    sample,
     round_,
     delegate,
     dao,
     job,
     provider,
+    demand,
     store,
     earnings,
     devnet,

@@ -68,11 +68,8 @@ def _lines(profile: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     yield "layers", profile["depth"]
     yield "GFLOPs an image", f"{flops['forward']:g} forward, {flops['training']:g} in training"
     yield "memory, training", f"{_size(memory['training'])} at a batch of {batch}"
-    yield (
-        "memory, inference",
-        f"{_size(memory['inference'])} for one image, "
-        f"{_size(memory['inference_batch'])} for {batch}",
-    )
+    one, many = _size(memory["inference"]), _size(memory["inference_batch"])
+    yield "memory, inference", f"{one} for one image, {many} for {batch}"
     yield "released", _size(profile["release_bytes"])
     yield (
         "training",

@@ -24,6 +24,7 @@ PROGRAMS = {
     "profile": "visdm.compute.profiling",
     "train": "visdm.compute.train",
     "evaluate": "visdm.compute.evaluate",
+    "survey": "visdm.compute.survey",
 }
 
 

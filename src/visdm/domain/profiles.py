@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from visdm.domain.documents import count, expect
 from visdm.domain.models import MAX_NAME, ModelConfig, is_name
+from visdm.domain.packages import MAX_CLASSES
 from visdm.errors import JobError, ModelError
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ MAX_LAYERS = 500
 MAX_WORD = 80
 """Characters of a layer's name or type."""
 
-MAX_TENSORS = 20_000
-MAX_CLASSES = 100_000
+MAX_TENSORS = 5_000
 MAX_CONFIG = 1 << 14
 """Bytes of hyper-parameters, as JSON."""
 

@@ -1,4 +1,4 @@
-"""Profiling models: by the provider before it describes one, by anybody on a folder of one's own."""
+"""Profiling models: by a provider before it describes one, by anybody on a folder of their own."""
 
 from __future__ import annotations
 

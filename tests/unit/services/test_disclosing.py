@@ -22,7 +22,7 @@ from visdm.domain.summaries import MIN_GROUP
 from visdm.ports import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from visdm.domain.assets import Asset

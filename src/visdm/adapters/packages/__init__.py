@@ -29,12 +29,14 @@ class FilePackages:
         *,
         name: str,
         keep_exif: bool = False,
+        flat: bool = False,
         disclosure: Disclosure = Disclosure.FULL,
         progress: Progress = silent,
     ) -> DataSummary:
         """Pour a data package of the images in `source` into `sink`.
 
-        `source` is a folder with one folder per class, a `.csv` file with a header that names
+        `source` is a folder with one folder per class (or, where `flat`, with images of no
+        class), a `.csv` file with a header that names
         a path column (`path`, `file_name`, `image` or `filename`) and a `label` or `class`, or
         a `.parquet` file as `datasets` writes them. Images stay as they are byte for byte, but
         for their personal metadata (`visdm.adapters.packages.privacy`), which is left out
@@ -51,6 +53,7 @@ class FilePackages:
             name=name,
             keep_exif=keep_exif,
             disclosure=disclosure,
+            flat=flat,
             progress=progress,
         )
 

@@ -86,6 +86,8 @@ PHRASES = (
     r"a worker process ended before its work did",
     r"a task of the Ray cluster was lost",
     r"a job needs assets, each named once",
+    r"a condition names no column of the tables",
+    r'a library is missing: pip install "visdm\[metadata\]"',
     r"the valuation method is unknown; there are shapley, equal",
     r"exact Shapley values need at most {n} assets, not {n}",
 )
