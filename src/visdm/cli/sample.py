@@ -21,6 +21,7 @@ from visdm.cli.frame import (
     progress,
     tokens,
 )
+from visdm.cli.map import draw_map
 from visdm.demo import place
 from visdm.demo.summary import money
 from visdm.domain.candidates import LEAST_SHARE, MOST_COPIED, Criteria
@@ -29,12 +30,15 @@ from visdm.domain.datasets import LIMIT, Dataset, written
 from visdm.domain.ranks import RANKS
 from visdm.domain.rounds import MAX_ASSETS
 from visdm.errors import FolderError, InputError, OutputError
+from visdm.pictures.folder import require_extra
+from visdm.services.mapping import map_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from visdm.domain.candidates import Reason
     from visdm.domain.sampling import Selection, Verdict
+    from visdm.ports import Progress
     from visdm.services.consumer import Consumer
     from visdm.wiring import World
 
@@ -92,6 +96,13 @@ dataset_option = click.option(
 )
 @click.option("--dry", is_flag=True, help="Write no file.")
 @click.option(
+    "--map",
+    "map_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Draw all candidates: map.png and map.html.",
+)
+@click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path),
@@ -102,13 +113,22 @@ dataset_option = click.option(
 @consumer_option
 @home_option
 @json_option
-def sample(like: Path | None, out: Path, actor: str, home: Path, **asked: Any) -> None:  # noqa: ANN401  # the options above, by name
+def sample(
+    like: Path | None,
+    map_folder: Path | None,
+    out: Path,
+    actor: str,
+    home: Path,
+    **asked: Any,  # noqa: ANN401  # the options above, by name
+) -> None:
     """Choose a dataset from public metadata, within a budget, and say why.
 
     Assets that do not fit are left out. With --budget, --samples or --most those are picked that
     add the most by the ranks; otherwise all that fit. What is chosen is written to a file, on
     which `visdm round open --dataset` opens a round.
     """
+    if map_folder:
+        require_extra()
     criteria = _criteria(like=like, **asked)
     as_json: bool = asked["as_json"]
     with market(home) as world, progress("looking at the market") as shown:
@@ -118,13 +138,17 @@ def sample(like: Path | None, out: Path, actor: str, home: Path, **asked: Any) -
         if selection.chosen and not asked["dry"]:
             kept = Dataset.of(selection, world.ledger.market.catalog, consumer.chain.now())
             _keep(out, kept.to_bytes())
+        maps = _draw(map_folder, selection, world, consumer, shown) if map_folder else []
         owners = {
             v.candidate.number: world.name(v.candidate.asset.owner) for v in selection.verdicts
         }
     if as_json:
-        print_json(_as_json(selection, owners) | {"file": str(out) if kept else None})
+        files = {"file": str(out) if kept else None, "map": [str(path) for path in maps]}
+        print_json(_as_json(selection, owners) | files)
     else:
         _print(selection, owners, out if kept else None)
+        for path in maps:
+            click.echo(f"map: {plain(str(path))}")
     # Raised only now, so that what kept each asset out can be read.
     _ = selection.dataset
 
@@ -209,6 +233,17 @@ def _keep(path: Path, content: bytes) -> None:
     except OSError as error:
         problem = f"cannot be written ({error.strerror})"
         raise OutputError(path, problem, hint="name another file with -o") from None
+
+
+def _draw(
+    folder: Path, selection: Selection, world: World, consumer: Consumer, shown: Progress
+) -> Sequence[Path]:
+    """Draw all that was looked at, the chosen marked as such, where there is anything."""
+    looked_at = [verdict.candidate.number for verdict in selection.verdicts]
+    if not looked_at:
+        return []
+    chosen = [candidate.number for candidate in selection.chosen]
+    return draw_map(map_of(consumer, looked_at, progress=shown), folder, world, consumer, chosen)
 
 
 def _said(reason: Reason) -> str:

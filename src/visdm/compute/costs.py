@@ -3,8 +3,9 @@
 Both are found by running it on tensors that have a shape and no numbers (`FakeTensorMode` of
 torch), so that a batch of any size takes no memory. A network that looks at its numbers cannot
 be run so; then it runs on real ones. Memory is that of tensors alive at the same time: weights,
-gradients, the optimizer's state, activations, the images of the batch. Not covered: scratch
-space inside single operations, the libraries themselves, and what an allocator keeps back.
+gradients, the optimizer's state, activations, the images of the batch, and the copy that a
+convolution makes. Not covered: other scratch space inside single operations, the libraries
+themselves, and what an allocator keeps back.
 Operations are those of matrix products, convolutions and attention, a multiply-add as two
 (`torch.utils.flop_counter`); the rest of a network is small beside them.
 """
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 STEPS = 2
 """Training steps watched: from the second on the optimizer's state is there from the start."""
+
+REORDERING = (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
+"""Operations that copy the largest tensor they read into a layout of their own, while they last."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,9 @@ class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch 
         for made in tree_iter(answer):
             if isinstance(made, Tensor):
                 self.hold(made)
+        if func in REORDERING:
+            read = (each.nbytes for each in tree_iter(args) if isinstance(each, Tensor))
+            self.peak = max(self.peak, self.alive + max(read, default=0))
         return answer
 
     def hold(self, tensor: Tensor) -> None:

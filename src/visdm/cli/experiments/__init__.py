@@ -11,6 +11,7 @@ from visdm.cli.experiments.metadata import metadata
 from visdm.cli.experiments.rebuild import rebuilding
 from visdm.cli.experiments.sampling import sampling
 from visdm.cli.experiments.storage import experiment_storage
+from visdm.cli.experiments.throughput import measuring
 
 
 @click.group()
@@ -21,5 +22,5 @@ def experiment() -> None:
 for _command in (experiment_figure2, experiment_gas, experiment_storage, metadata):
     experiment.add_command(_command)
 
-for _part in (experiment_growth, rebuilding, sampling):
+for _part in (experiment_growth, measuring, rebuilding, sampling):
     metadata.add_command(_part)

@@ -9,11 +9,11 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 
 from visdm.compute.images import quality
 from visdm.compute.images.hashing import HASHES, hashed
-from visdm.compute.images.pixels import Bands, counted
+from visdm.compute.images.pixels import Bands, alike, counted
 from visdm.compute.images.projection import project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -43,10 +43,6 @@ SCHEMA = pa.schema(
     ]
 )
 """A row per image; offline, `path` (string) stands in place of `row`."""
-
-
-_AT_ONCE = 1 << 18
-"""Pixels that are measured at once, where images are small."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ def measure(images: Sequence[Image.Image]) -> list[Measures]:
     Images of one size are measured together.
     """
     found: list[Measures | None] = [None] * len(images)
-    for places in _alike(images):
+    for places in alike(images):
         measured = _measured([images[place] for place in places])
         for place, measures in zip(places, measured, strict=True):
             found[place] = measures
@@ -97,16 +93,6 @@ def record(measures: Measures, *, size: int, label: str) -> dict[str, Any]:
         "class": label,
         "compression": 8 * size / (measures.width * measures.height),
     }
-
-
-def _alike(images: Sequence[Image.Image]) -> Iterator[list[int]]:
-    """Yield the places of images of one size, as many as are measured at once."""
-    sizes: dict[tuple[int, int], list[int]] = {}
-    for place, image in enumerate(images):
-        sizes.setdefault(image.size, []).append(place)
-    for (width, height), places in sizes.items():
-        few = max(1, _AT_ONCE // (width * height))
-        yield from (places[start : start + few] for start in range(0, len(places), few))
 
 
 def _measured(images: list[Image.Image]) -> list[Measures]:

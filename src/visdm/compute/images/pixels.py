@@ -12,7 +12,7 @@ from PIL import Image
 from visdm.compute.images.decoding import converted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LEVELS = 256
 
 _COLOURLESS = ("1", "L", "LA", "I;16")
+
+_AT_ONCE = 1 << 18
+"""Pixels that are measured at once, where images are small."""
 
 
 def greys(image: Image.Image) -> Greys:
@@ -33,6 +36,16 @@ def greys(image: Image.Image) -> Greys:
     except (AttributeError, TypeError, ValueError, pa.ArrowException):
         return np.asarray(image)
     return lent.reshape(image.height, image.width)
+
+
+def alike(images: Sequence[Image.Image]) -> Iterator[list[int]]:
+    """Yield the places of images of one size, as many as are measured at once."""
+    sizes: dict[tuple[int, int], list[int]] = {}
+    for place, image in enumerate(images):
+        sizes.setdefault(image.size, []).append(place)
+    for (width, height), places in sizes.items():
+        few = max(1, _AT_ONCE // (width * height))
+        yield from (places[start : start + few] for start in range(0, len(places), few))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no type
 from PIL import Image
 
 from visdm.compute.images import HASHES, HISTOGRAMS, QUALITY, converted, decode, measure, record
-from visdm.compute.pools import open_pool
 from visdm.errors import FolderError
 
 if TYPE_CHECKING:
@@ -122,11 +120,9 @@ def jpeg(encoded: bytes, quality: int) -> bytes:
 def columns(images: Sequence[Labelled], progress: Progress) -> Columns:
     """Measure images of one size as a provider does, and take what is public apart."""
     found: list[tuple[Pictures, dict[str, Any]]] = []
-    portions = (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
-    with open_pool(len(os.sched_getaffinity(0))) as pool:
-        for batch in pool.map(_measured, portions):
-            found += batch
-            progress(len(found), len(images))
+    for start in range(0, len(images), _BATCH):
+        found += _measured(images[start : start + _BATCH])
+        progress(len(found), len(images))
     rows = [row for _, row in found]
     return Columns(
         pictures=np.stack([pixels for pixels, _ in found]),

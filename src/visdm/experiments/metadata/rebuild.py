@@ -16,8 +16,6 @@ import numpy as np
 
 from visdm.experiments.metadata import attacks, groups, memberships
 from visdm.experiments.metadata.columns import (
-    Columns,
-    Labelled,
     cifar,
     columns,
     digits,
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from visdm.experiments.metadata.columns import Columns, Labelled
     from visdm.experiments.metadata.groups import Difference
     from visdm.experiments.metadata.memberships import Membership
 
