@@ -55,7 +55,8 @@ def told() -> Markup:
             "p",
             "Images of few pixels, or of few colours in few shapes, are given away nearly whole. "
             "This page alone tells less than the table: figures of all images together, and of "
-            "single ones their path, their place on the map and whether they are at an end of a measure.",
+            "single ones their path, their place on the map and whether they are at an end of a "
+            "measure.",
             class_="soft",
         ),
     )
