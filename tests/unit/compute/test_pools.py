@@ -207,7 +207,7 @@ def test_an_address_where_nothing_listens_is_told_at_once() -> None:
     pytest.importorskip("ray")
     begun = time.monotonic()
     with (
-        pytest.raises(InputError, match="no Ray cluster at 127.0.0.1:1"),
+        pytest.raises(InputError, match="no Ray cluster at"),
         open_pool(2, "127.0.0.1:1"),
     ):
         pass
