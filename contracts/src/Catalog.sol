@@ -46,6 +46,9 @@ contract Catalog is ERC721 {
     /// @notice How far a delegation is followed: longer chains, and cycles, end without a vote.
     uint256 public constant MAX_DELEGATIONS = 4;
 
+    /// @notice How many bytes of text a search may have.
+    uint256 public constant MAX_SOUGHT = 1_024;
+
     /// @notice The one contract that may credit assets: the one that made this catalog.
     address public immutable jobs;
 
@@ -78,6 +81,7 @@ contract Catalog is ERC721 {
     event AssetGranted(uint256 indexed asset, string grants);
     event ReserveSet(uint256 indexed asset, uint80 reserve);
     event DelegateSet(address indexed owner, address indexed delegate);
+    event Sought(address indexed consumer, string wanted);
 
     error UnknownAsset(uint256 asset);
     error UnknownProvider(uint24 provider);
@@ -87,6 +91,7 @@ contract Catalog is ERC721 {
     error WrongState(uint256 asset, State state);
     error NoSamples();
     error NoRegion();
+    error SoughtTooLong(uint256 size);
 
     constructor() ERC721("ViSDM asset", "VISDM") {
         jobs = msg.sender;
@@ -178,6 +183,14 @@ contract Catalog is ERC721 {
     function delegate(address to) external {
         delegateOf[msg.sender] = to;
         emit DelegateSet(msg.sender, to);
+    }
+
+    /// @notice Say publicly which data you look for, so that suppliers know what to collect. It binds
+    /// nobody and nothing is stored; readers count accounts, not texts.
+    /// @param wanted what is sought, as JSON; at most `MAX_SOUGHT` bytes
+    function postSought(string calldata wanted) external {
+        require(bytes(wanted).length <= MAX_SOUGHT, SoughtTooLong(bytes(wanted).length));
+        emit Sought(msg.sender, wanted);
     }
 
     /// @notice As the contract of the jobs: add to what assets earned.

@@ -10,6 +10,7 @@ import {Polls} from "./base/Polls.sol";
 /// @notice The register: who may enter, say and change what. Its views are tested below.
 contract CatalogTest is Polls {
     uint256 internal constant NOBODYS = 99;
+    uint256 internal constant MAX_SOUGHT = 1_024;
 
     // --- keys and providers
 
@@ -254,6 +255,35 @@ contract CatalogTest is Polls {
         catalog.grant(NOBODYS, CID);
         vm.expectRevert(reason);
         catalog.retire(NOBODYS);
+    }
+
+    // --- searches
+
+    function test_a_search_is_told_whoever_asks_and_nothing_is_kept() public {
+        vm.record();
+        vm.expectEmit(address(catalog));
+        emit Catalog.Sought(stranger.addr, "cats, please");
+        vm.prank(stranger.addr);
+        catalog.postSought("cats, please");
+        (, bytes32[] memory written) = vm.accesses(address(catalog));
+        assertEq(written.length, 0);
+    }
+
+    function test_a_search_may_be_as_long_as_it_may_and_no_longer(uint16 size) public {
+        bytes memory text = new bytes(bound(size, 0, 2 * MAX_SOUGHT));
+        bool fits = text.length <= MAX_SOUGHT;
+        if (!fits) vm.expectRevert(abi.encodeWithSelector(Catalog.SoughtTooLong.selector, text.length));
+        catalog.postSought(string(text));
+    }
+
+    function test_the_longest_search_is_told_whole() public {
+        assertEq(catalog.MAX_SOUGHT(), MAX_SOUGHT);
+        string memory text = string(new bytes(MAX_SOUGHT));
+        vm.expectEmit(address(catalog));
+        emit Catalog.Sought(address(this), text);
+        catalog.postSought(text);
+        vm.expectRevert(abi.encodeWithSelector(Catalog.SoughtTooLong.selector, MAX_SOUGHT + 1));
+        catalog.postSought(string(new bytes(MAX_SOUGHT + 1)));
     }
 
     // --- reputation

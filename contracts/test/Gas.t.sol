@@ -42,6 +42,9 @@ contract GasTest is Market {
         vm.prank(stranger.addr);
         jobs.refund(terms, consumer.addr);
         kept("give change back");
+        vm.prank(consumer.addr);
+        catalog.postSought('{"classes":["cat","dog"],"price":50000,"samples":1000,"task":"train"}');
+        kept("post a search");
     }
 
     function sharesOfAll() private pure returns (uint32[] memory shares) {

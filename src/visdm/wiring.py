@@ -39,11 +39,13 @@ from visdm.services.supplier import Supplier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from eth_account.signers.local import LocalAccount
 
     from visdm.adapters.blocks import Blobs
     from visdm.adapters.keys import OpenedAccount
+    from visdm.adapters.packages.source import Source
     from visdm.ports import BlobStore, Clock, Limits, Packages, Sandbox, Scratch
 
 OPERATOR = "operator"
@@ -233,9 +235,19 @@ def packages() -> Packages:
     return FilePackages()
 
 
+def images_in(source: Path, *, without: Path) -> AbstractContextManager[Source]:
+    """Look into images that are to be described where they are; see `FilePackages.images`."""
+    return FilePackages().images(source, without=without)
+
+
 def scratch() -> Scratch:
     """Return private folders of this user's, outside of any world."""
     return MachineScratch(Path(tempfile.gettempdir()) / f"visdm-{os.getuid()}")
+
+
+def sandbox(*, unsafe: bool = False) -> Sandbox:
+    """Return what computations run in; with `unsafe` it is none."""
+    return BareProcess() if unsafe else Bubblewrap()
 
 
 def accounts(folder: Path) -> KeyFolder:
@@ -290,7 +302,7 @@ def open_world(
             ledger=Ledger(node.web3, market),
             # Not by its place: a folder may be called what a place may not.
             store=_together([BlockFolder(folder / BLOBS), *map(store_at, stores)]),
-            sandbox=BareProcess() if unsafe else Bubblewrap(),
+            sandbox=sandbox(unsafe=unsafe),
             own=own,
         )
     finally:

@@ -30,7 +30,7 @@ WRITES = {
         "refuse",
         "registerData",
     }
-    | {"registerModel", "retire", "setReserve"},
+    | {"postSought", "registerModel", "retire", "setReserve"},
     "Jobs": {"open", "vote", "submit", "submitFor", "close"}
     | {"fund", "fundWithPermit", "settle", "pay", "refund", "withdraw"},
     "SupplierDAO": {"propose", "vote", "execute"},

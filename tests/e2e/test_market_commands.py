@@ -177,3 +177,26 @@ def test_a_mistake_is_one_line_that_names_it(
 )
 def test_wrong_usage_ends_with_two(finished: Path, words: tuple[str, ...]) -> None:
     assert "Usage: " in AtMarket(finished).refused(*words, code=2)
+
+
+def test_a_map_of_the_market_is_drawn_in_the_sandbox(at: AtMarket, tmp_path: Path) -> None:
+    out = tmp_path / "map"
+    said = at.json("map", "-o", out, "--most", "30")
+    assert {path.name for path in out.iterdir()} == {"map.png", "map.html"}
+    assert (said["images"], said["assets"], said["left_out"]) == (30, [1, 2, 3], {})
+    page = (out / "map.html").read_text()
+    assert "asset 2 of supplier-2" in page
+    assert "t-SNE" in page
+    assert "10 images" in at.ok("map", "-o", out, "--assets", "2", "--most", "10")
+    assert "asset on offer: 9" in at.refused("map", "-o", out, "--assets", "1,9")
+    assert "no list of numbers" in at.refused("map", "-o", out, "--assets", "one", code=2)
+
+
+def test_sampling_draws_what_it_chose_from(at: AtMarket, tmp_path: Path) -> None:
+    out = tmp_path / "map"
+    said = at.json("sample", "--most", "2", "--dry", "--map", out)
+    assert said["map"] == [str(out / "map.png"), str(out / "map.html")]
+    page = (out / "map.html").read_text()
+    told = {number: f"asset {number} of supplier-{number} (chosen)" in page for number in (1, 2, 3)}
+    assert [number for number, chosen in told.items() if chosen] == said["dataset"]
+    assert len(said["dataset"]) == 2

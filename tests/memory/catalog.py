@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from memory.market import address, fits, refused
 from visdm.domain.assets import NO_RESERVE, Asset, Kind, Provider, State
+from visdm.domain.demand import MAX_SOUGHT, Sought
 from visdm.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,6 +114,19 @@ class MemoryCatalog:
             address(to)
         with self.market.block():
             self.market.delegates[self.account] = to
+
+    def seek(self, wanted: str) -> None:
+        try:
+            size = len(wanted.encode())
+        except UnicodeEncodeError:
+            raise InputError("postSought: the text is not UTF-8") from None
+        with self.market.block() as time:
+            if size > MAX_SOUGHT:
+                raise refused("postSought", "SoughtTooLong", size=size)
+            self.market.soughts.append(Sought(self.account, wanted, time))
+
+    def soughts(self) -> list[Sought]:
+        return list(self.market.soughts)
 
     def _to_answer(self, operation: str, asset: int) -> Asset:
         found = self._known(operation, asset)

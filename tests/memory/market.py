@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from visdm.domain.assets import Asset, Provider
+    from visdm.domain.demand import Sought
     from visdm.domain.jobs import Credit, Job
     from visdm.domain.rounds import Outcome, Terms
 
@@ -71,6 +72,7 @@ class Round:
     terms: Terms
     answers: list[Answer]
     outcome: Outcome | None = None
+    opened: int = 0
 
 
 @dataclass
@@ -84,6 +86,7 @@ class MemoryMarket:
     assets: dict[int, Asset] = field(default_factory=dict)
     recipients: dict[str, str] = field(default_factory=dict)
     delegates: dict[str, str] = field(default_factory=dict)
+    soughts: list[Sought] = field(default_factory=list)
     rounds: dict[str, Round] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     credits: dict[int, Credit] = field(default_factory=dict)

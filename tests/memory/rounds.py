@@ -39,6 +39,9 @@ class MemoryRounds(MemoryCatalog):
     def rounds(self) -> dict[str, Terms]:
         return {round_: found.terms for round_, found in self.market.rounds.items()}
 
+    def opened(self) -> dict[str, int]:
+        return {round_: found.opened for round_, found in self.market.rounds.items()}
+
     def ballots(self, round_: str) -> list[int]:
         found = self._round(round_)
         if found.outcome is not None:
@@ -62,7 +65,7 @@ class MemoryRounds(MemoryCatalog):
             round_ = "0x" + digest.hexdigest()
             if round_ in self.market.rounds:
                 raise refused("open", "RoundExists", round=round_)
-            self.market.rounds[round_] = Round(terms, [Answer()] * len(terms.assets))
+            self.market.rounds[round_] = Round(terms, [Answer()] * len(terms.assets), opened=time)
         return round_
 
     def vote(

@@ -58,6 +58,8 @@ interface Vm {
     function mockCall(address callee, bytes calldata data, bytes calldata returned) external;
     function mockCallRevert(address callee, bytes calldata data, bytes calldata reverted) external;
     function clearMockedCalls() external;
+    function record() external;
+    function accesses(address target) external returns (bytes32[] memory read, bytes32[] memory written);
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory logs);
 

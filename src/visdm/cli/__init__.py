@@ -10,13 +10,18 @@ from visdm import __version__
 from visdm.cli.account import account
 from visdm.cli.assets import asset
 from visdm.cli.daos import dao
+from visdm.cli.demand import demand
 from visdm.cli.demo import demo
 from visdm.cli.devnet import devnet
 from visdm.cli.earnings import earnings
 from visdm.cli.experiments import experiment
 from visdm.cli.frame import plain
 from visdm.cli.jobs import job, provider
+from visdm.cli.map import map_
+from visdm.cli.metadata import metadata
+from visdm.cli.models import model
 from visdm.cli.rounds import delegate, round_
+from visdm.cli.sample import sample
 from visdm.cli.store import store
 from visdm.errors import NAMED_IMAGES, ImageError, VisdmError
 
@@ -33,11 +38,16 @@ for _command in (
     demo,
     account,
     asset,
+    metadata,
+    model,
+    map_,
+    sample,
     round_,
     delegate,
     dao,
     job,
     provider,
+    demand,
     store,
     earnings,
     devnet,

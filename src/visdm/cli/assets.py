@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from visdm.cli.croissant import croissant_of
 from visdm.cli.frame import (
     address_named,
     as_option,
@@ -15,15 +17,18 @@ from visdm.cli.frame import (
     market,
     price,
     print_fields,
+    print_json,
     print_rows,
     progress,
 )
+from visdm.cli.models import print_profile
 from visdm.demo import place
 from visdm.domain.assets import NO_RESERVE, Kind
 from visdm.domain.documents import parse
 from visdm.domain.packages import Disclosure
+from visdm.domain.profiles import read_profile
 from visdm.domain.summaries import MIN_GROUP
-from visdm.errors import BlobError, UnknownError
+from visdm.errors import BlobError, JobError, UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,15 +174,19 @@ def asset_list(home: Path, *, as_json: bool) -> None:
 
 @asset.command("show")
 @click.argument("number", type=int)
+@click.option("--croissant", is_flag=True, help="Print its metadata as a Croissant document.")
 @home_option
 @json_option
-def asset_show(number: int, home: Path, *, as_json: bool) -> None:
+def asset_show(number: int, home: Path, *, croissant: bool, as_json: bool) -> None:
     """Show one asset: its registration, its public metadata, what it earned."""
     with market(home) as world:
         chain = world.chain(place.OPERATOR)
         found = next((a for a in chain.assets() if a.asset == number), None)
         if found is None:
             raise UnknownError("asset", number, hint="see `visdm asset list`")
+        if croissant:
+            print_json(croissant_of(found, world.store))
+            return
         credit = chain.credit(number)
         fields = {
             **{name: value for name, value in vars(found).items() if name != "announced"},
@@ -193,14 +202,29 @@ def asset_show(number: int, home: Path, *, as_json: bool) -> None:
             if found.kind is Kind.DATA:
                 fields["public"] = _disclosed(description)
             fields["description"] = description if as_json else _brief(description)
-    print_fields(fields, as_json=as_json)
+    profile = _profile(fields.get("description")) if found.kind is Kind.MODEL else None
+    if as_json or profile is None:
+        print_fields(fields, as_json=as_json)
+        return
+    fields.pop("description")
+    print_fields(fields, as_json=False)
+    print_profile(profile)
+
+
+def _profile(description: object) -> dict[str, Any] | None:
+    """Return the profile in a model's description; None where its provider wrote another thing."""
+    with suppress(JobError):
+        summary = description.get("summary") if isinstance(description, dict) else None
+        return read_profile(summary if isinstance(summary, dict) else {})
+    return None
 
 
 def _disclosed(description: Any) -> str:  # noqa: ANN401  # JSON of any shape
     """Say what anybody may read of the images, by the word of the provider."""
     said = description.get("disclosure") if isinstance(description, dict) else None
-    known = isinstance(said, str) and said in PUBLIC
-    return PUBLIC[Disclosure(said)] if known else "its provider does not say what"
+    if isinstance(said, str) and said in PUBLIC:
+        return PUBLIC[Disclosure(said)]
+    return "its provider does not say what"
 
 
 def _brief(description: Any) -> Any:  # noqa: ANN401  # as above

@@ -28,6 +28,7 @@ from visdm.cli.frame import (
     round_named,
     seconds_left,
 )
+from visdm.cli.sample import LADDER, dataset_option, kept_dataset
 from visdm.demo import place
 from visdm.demo.summary import money
 from visdm.domain.assets import Kind, State
@@ -116,8 +117,11 @@ def round_show(number: str, home: Path, *, as_json: bool) -> None:
 @round_.command("open")
 @click.option("--model", type=int, help="The model asset.  [default: the account's newest]")
 @click.option("--assets", help="Data assets, as 1,2,3.  [default: all of the model's provider]")
+@dataset_option
 @click.option(
-    "--ladder", default="0.05,0.10,0.15", show_default=True, help="The prices a sample, ascending."
+    "--ladder",
+    show_default=f"the dataset's price, or {LADDER}",
+    help="The prices a sample, ascending.",
 )
 @click.option("--method", type=click.Choice(METHODS), default=SHAPLEY, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**32), default=1, show_default=True)
@@ -136,7 +140,8 @@ def round_show(number: str, home: Path, *, as_json: bool) -> None:
 def round_open(  # one parameter per option
     model: int | None,
     assets: str | None,
-    ladder: str,
+    dataset: Path | None,
+    ladder: str | None,
     method: str,
     seed: int,
     quorum: int,
@@ -151,20 +156,30 @@ def round_open(  # one parameter per option
     *,
     as_json: bool,
 ) -> None:
-    """Open a round over data assets for a model asset."""
+    """Open a round over data assets for a model asset.
+
+    --dataset takes what `visdm sample` wrote, compares it with the market as it is now, and asks
+    the price that it was chosen at unless --ladder says otherwise.
+    """
+    if assets and dataset:
+        raise click.UsageError("--assets and --dataset exclude each other")
     with market(home) as world:
         consumer = world.consumer(actor)
         chain = consumer.chain
         number, provider = _model(world, actor, model)
-        dataset = _dataset(assets) or consumer.sample(Criteria(provider=provider))
+        if dataset:
+            chosen, steps = kept_dataset(dataset, world, consumer, provider, ladder)
+        else:
+            chosen = _dataset(assets) or consumer.sample(Criteria(provider=provider)).dataset
+            steps = place.parse_ladder(ladder or LADDER)
         now = chain.now()
-        cap = fee_of(chain, provider, dataset)
+        cap = fee_of(chain, provider, chosen)
         terms = Terms(
             consumer=chain.account,
             model=number,
             provider=provider,
-            assets=dataset,
-            ladder=place.parse_ladder(ladder),
+            assets=chosen,
+            ladder=steps,
             task=Task.TRAIN,
             method=method,
             seed=seed,
@@ -178,9 +193,9 @@ def round_open(  # one parameter per option
         )
         found = consumer.open_round(terms)
     if as_json:
-        print_json({"round": found, "assets": list(dataset), "fee_cap": terms.fee_cap})
+        print_json({"round": found, "assets": list(chosen), "fee_cap": terms.fee_cap})
     else:
-        click.echo(f"{found} over assets {', '.join(map(str, dataset))}")
+        click.echo(f"{found} over assets {', '.join(map(str, chosen))}")
 
 
 @round_.command("vote")

@@ -88,19 +88,22 @@ class Processes:
 
     def __init__(self, workers: int) -> None:
         self._workers: list[_Worker] = []
-        with _environment(_ONE_THREAD):
-            for _ in range(workers):
-                self._workers.append(_Worker())
+        try:
+            with _environment(_ONE_THREAD):
+                for _ in range(workers):
+                    self._workers.append(_Worker())
+        except BaseException:
+            self.close()
+            raise
 
     def map(self, function: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:
-        """See `Pool.map`."""
-        source = enumerate(batches)
-        done: dict[int, R] = {}
+        """See `Pool.map`. One at a time: what is left of one when the next begins is dropped."""
+        for worker in self._workers:
+            worker.forget()
+        source, done = enumerate(batches), dict[int, R]()
         following, more = 0, True
         while True:
-            while more and (free := self._free()) is not None:
-                if len(done) >= _AHEAD * len(self._workers):
-                    break
+            while more and len(done) < _AHEAD * len(self._workers) and (free := self._free()):
                 number, batch = next(source, (-1, None))
                 more = number >= 0
                 if more:
@@ -108,22 +111,24 @@ class Processes:
             while following in done:
                 yield done.pop(following)
                 following += 1
-            if not any(worker.numbers for worker in self._workers):
-                if not more:
-                    return
-                continue
-            for worker in self._ready():
-                number, answer = worker.receive()
-                done[number] = answer
+            if self._busy():
+                done |= self._answers()
+            elif not more:
+                return
 
     def _free(self) -> _Worker | None:
         """Return the worker with the least to do, None where all have enough."""
         worker = min(self._workers, key=lambda one: len(one.numbers))
         return worker if len(worker.numbers) < _AHEAD else None
 
-    def _ready(self) -> list[_Worker]:
-        busy = {worker.pipe: worker for worker in self._workers if worker.numbers}
-        return [busy[pipe] for pipe in wait(list(busy))]  # type: ignore[index]  # of ours
+    def _busy(self) -> dict[object, _Worker]:
+        return {worker.pipe: worker for worker in self._workers if worker.numbers}
+
+    def _answers(self) -> dict[int, Any]:
+        """Wait for answers, one of each worker that has some; raise what a batch raised."""
+        busy = self._busy()
+        answers = [busy[pipe].receive() for pipe in wait([one.pipe for one in busy.values()])]
+        return {number: answer for number, answer in answers if number is not None}
 
     def close(self) -> None:
         """End all workers, whatever they do."""
@@ -139,7 +144,7 @@ class _Worker:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.numbers: deque[int] = deque()
+        self.numbers: deque[int | None] = deque()
         self._process = context.Process(target=_work, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
@@ -152,16 +157,23 @@ class _Worker:
             raise _lost() from None
         self.numbers.append(number)
 
-    def receive(self) -> tuple[int, Any]:
-        """Return the number and the answer of its next batch, or raise what it raised."""
+    def receive(self) -> tuple[int | None, Any]:
+        """Return the number and the answer of its next batch, or raise what that raised.
+
+        A batch that was forgotten has no number, and raises nothing.
+        """
         try:
             failed, answer = self.pipe.recv()
         except (EOFError, OSError):
             raise _lost() from None
         number = self.numbers.popleft()
-        if failed:
+        if failed and number is not None:
             raise answer
         return number, answer
+
+    def forget(self) -> None:
+        """Let the answers of all batches that it has be dropped."""
+        self.numbers = deque(None for _ in self.numbers)
 
     def close(self) -> None:
         """Tell it that there is no more work, and stop it where it still has some."""

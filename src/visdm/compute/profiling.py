@@ -2,37 +2,56 @@
 
 Input `model`, a model package. Settings `seed` and, where a job's classes are not those of
 the package's validation images, `classes`, how many the network shall tell apart. The
-network is built and takes one training step on random images, with no data near: a script
-that cannot work is found out here, not in a paid job.
+network is built twice and takes one training step on random images, with no data near: a
+script that cannot work is found out here, not in a paid job. `epsilon` is null: there is no
+private training yet, so nothing bounds what the weights tell of single images.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor
 
 from visdm.compute import determinism, model_package
-from visdm.compute.network import builder, released, specs
+from visdm.compute.costs import costs
+from visdm.compute.layers import layers_of, listed, listening
+from visdm.compute.network import builder, released, specs, state_of
 from visdm.compute.scripts import blaming
 from visdm.compute.training import optimizer, prepared, step
+from visdm.domain.models import is_name
+from visdm.domain.profiles import MAX_CONFIG, MAX_TENSORS
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from torch import Tensor, nn
+    from torch import nn
 
+    from visdm.compute.costs import Costs
     from visdm.compute.model_package import ModelPackage
+    from visdm.compute.network import Build, Specs
 
 BATCH = 2
 """Synthetic images: two, so that a network that mixes them up shows in the answer's shape."""
 
-STATES = {"adam": 2, "sgd": 1}
-"""Numbers that an optimizer keeps for each weight."""
+GIGA = 1e9
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a network showed as it answered and learned."""
+
+    network: nn.Module
+    layers: list[dict[str, Any]]
+    specs: Specs
+    released: int
 
 
 def run(
@@ -47,24 +66,25 @@ def run(
     model = model_package.read(inputs["model"])
     known = sorted(model.validation().classes)
     classes = int(settings.get("classes", len(known)))
+    said = _said(model)
     with builder(model, classes) as build:
-        network = build(determinism.derive(seed, "weights"))
-        images, labels = synthetic(model, classes, determinism.derive(seed, "images"))
-        flops = _flops(network, images, classes)
-        activations = _activations(network, images) / BATCH
-        descent = optimizer(network, model.config)
-        step(network, descent, images, labels)
-        state = released(network)
-    progress(1, 1)
+        network = _built_twice(build, determinism.derive(seed, "weights"))
+        progress(1, 3)
+        images = synthetic(model, classes, determinism.derive(seed, "images"))
+        trial = _tried(network, model, classes, *images)
+        progress(2, 3)
+        found = costs(network, model, classes)
+    progress(3, 3)
     return {
-        **_said(model),
+        **said,
+        "output": {"shape": [classes]},
         "classes": known,
-        "answers": classes,
         **_size(network),
-        "tensors": specs(state),
-        "release_bytes": sum(value.nbytes for value in state.values()),
-        "mflops": round(flops / 1e6, 6),
-        "training_memory": _training_memory(network, model, activations),
+        "layers": trial.layers,
+        "tensors": trial.specs,
+        "release_bytes": trial.released,
+        **_costly(found),
+        "epsilon": None,
     }
 
 
@@ -79,6 +99,8 @@ def synthetic(model: ModelPackage, classes: int, seed: int) -> tuple[Tensor, Ten
 def _said(model: ModelPackage) -> dict[str, Any]:
     """Return what `visdm.toml` says, hyper-parameters included: they are public."""
     config = model.config
+    if len(json.dumps(dict(config.config), ensure_ascii=False).encode()) > MAX_CONFIG:
+        raise JobError(f"the model package's table config has more than {MAX_CONFIG} bytes")
     return {
         "name": config.name,
         "input": {"mode": config.mode, "shape": list(model.shape)},
@@ -92,49 +114,86 @@ def _said(model: ModelPackage) -> dict[str, Any]:
     }
 
 
+def _built_twice(build: Build, seed: int) -> nn.Module:
+    """Return a network that came out the same twice: every coalition starts where all do."""
+    first = _print(build(seed))
+    network = build(seed)
+    again = _print(network)
+    if first.keys() != again.keys() or any(first[n][:2] != again[n][:2] for n in first):
+        raise JobError("build_model returned another network when it was called again")
+    if first != again:
+        raise JobError("build_model drew numbers that its seed does not fix")
+    return network
+
+
+def _print(network: nn.Module) -> dict[str, tuple[str, list[int], str]]:
+    """Return type, shape and digest of each tensor of the state."""
+    prints = {}
+    for name, value in state_of(network).items():
+        if not isinstance(value, Tensor) or value.layout is not torch.strided:
+            raise JobError("the network's state holds something else than plain tensors")
+        content = value.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
+        digest = hashlib.sha256(content.data).hexdigest()
+        prints[name] = (str(value.dtype), list(value.shape), digest)
+    return prints
+
+
+def _tried(
+    network: nn.Module, model: ModelPackage, classes: int, images: Tensor, labels: Tensor
+) -> Trial:
+    """Let the network answer and learn once. Raises `JobError` where it does not do so well."""
+    before = specs(released(network))
+    with listening(network) as heard, blaming("on synthetic images"), torch.no_grad():
+        network.eval()
+        answers = network(prepared(images))
+    fine = isinstance(answers, torch.Tensor) and answers.is_floating_point()
+    if not fine or tuple(answers.shape) != (BATCH, classes):
+        raise JobError(f"the network must answer {BATCH} images with {BATCH} x {classes} numbers")
+    if not bool(torch.isfinite(answers).all()):
+        raise JobError("the network's answers are not finite numbers")
+    layers = listed(network, {name: _each(shape) for name, shape in heard.items()})
+    network.train()
+    loss = step(network, optimizer(network, model.config), images, labels)
+    if not math.isfinite(loss):
+        raise JobError("the loss on synthetic images is not a number")
+    state = released(network)
+    if specs(state) != before:
+        raise JobError("the network's tensors are others after it ran")
+    _check_names(state)
+    return Trial(network, layers, before, sum(value.nbytes for value in state.values()))
+
+
+def _each(shape: list[int]) -> list[int]:
+    """Return an answer's shape for each image, where its first side is the batch's."""
+    return shape[1:] if shape[:1] == [BATCH] else shape
+
+
+def _check_names(state: Mapping[str, Tensor]) -> None:
+    if len(state) > MAX_TENSORS:
+        raise JobError(f"the network has more than {MAX_TENSORS} tensors")
+    if not all(is_name(name) for name in state):
+        raise JobError("the network has a tensor whose name cannot be shown")
+
+
 def _size(network: nn.Module) -> dict[str, int]:
-    """Count parameters, and layers: the modules that have parameters of their own."""
     weights = list(network.parameters())
     return {
         "parameters": sum(weight.numel() for weight in weights),
         "trainable": sum(weight.numel() for weight in weights if weight.requires_grad),
-        "layers": sum(any(True for _ in m.parameters(recurse=False)) for m in network.modules()),
+        "depth": len(layers_of(network)),
     }
 
 
-def _flops(network: nn.Module, images: Tensor, classes: int) -> float:
-    """Return floating point operations for one image (a multiply-add is two of them)."""
-    with blaming("on synthetic images"), torch.no_grad():
-        network.eval()
-        with FlopCounterMode(display=False) as counter:
-            answers = network(prepared(images))
-    fine = isinstance(answers, torch.Tensor) and answers.is_floating_point()
-    if not fine or tuple(answers.shape) != (BATCH, classes):
-        raise JobError(f"the network must answer {BATCH} images with {BATCH} x {classes} numbers")
-    return float(counter.get_total_flops()) / BATCH
-
-
-def _activations(network: nn.Module, images: Tensor) -> int:
-    """Return the bytes that a forward pass keeps for the backward one, weights left out."""
-    kept = {weight.untyped_storage().data_ptr(): 0 for weight in network.parameters()}
-
-    def keep(value: Tensor) -> Tensor:
-        storage = value.untyped_storage()
-        kept.setdefault(storage.data_ptr(), storage.nbytes())
-        return value.detach()
-
-    with blaming("on synthetic images"), saved_tensors_hooks(keep, lambda value: value):
-        network.train()
-        answers = network(prepared(images))  # held, as it holds what was saved: no address twice
-    del answers
-    return sum(kept.values())
-
-
-def _training_memory(network: nn.Module, model: ModelPackage, activations: float) -> int:
-    """Estimate bytes at the peak of a training step: weights, gradients, optimizer, activations.
-
-    Left out are the images, the libraries themselves and scratch space of single operations.
-    """
-    weights = sum(weight.nbytes for weight in network.parameters() if weight.requires_grad)
-    copies = 2 + STATES[model.config.optimizer]
-    return round(weights * copies + activations * model.config.batch)
+def _costly(found: Costs) -> dict[str, Any]:
+    return {
+        "gflops": {
+            "forward": round(found.forward / GIGA, 9),
+            "training": round(found.step / GIGA, 9),
+        },
+        "memory": {
+            "training": found.training,
+            "inference": found.inference,
+            "inference_batch": found.inference_batch,
+        },
+        "traced": found.traced,
+    }

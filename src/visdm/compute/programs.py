@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 PROGRAMS = {
     "describe": "visdm.compute.describe",
+    "embed": "visdm.compute.embedding",
     "profile": "visdm.compute.profiling",
     "train": "visdm.compute.train",
     "evaluate": "visdm.compute.evaluate",
+    "survey": "visdm.compute.survey",
 }
 
 

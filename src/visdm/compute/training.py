@@ -86,11 +86,18 @@ def step(
 ) -> float:
     """Learn from one batch of uint8 images; return its loss."""
     with blaming("while training"):
-        descent.zero_grad(set_to_none=True)
-        loss = cross_entropy(network(prepared(images)).float(), labels)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        descent.step()
-        return float(loss.detach())
+        return float(learn(network, descent, images, labels))
+
+
+def learn(
+    network: nn.Module, descent: torch.optim.Optimizer, images: Tensor, labels: Tensor
+) -> Tensor:
+    """Learn from one batch; return its loss as it is, since a tensor may have no numbers."""
+    descent.zero_grad(set_to_none=True)
+    loss = cross_entropy(network(prepared(images)).float(), labels)
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    descent.step()
+    return loss.detach()
 
 
 def score(network: nn.Module, samples: Samples) -> Score:

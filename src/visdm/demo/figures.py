@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from fractions import Fraction
-from pathlib import Path
 from statistics import median_low
 from typing import TYPE_CHECKING
 
-from visdm.demo.gallery import points_of
 from visdm.demo.images import WRONG_SHARE
 from visdm.demo.place import CONSUMER
 from visdm.demo.summary import AssetLine, Moment, Point, Summary
+from visdm.domain.assets import Kind, State
+from visdm.domain.maps import MAX_MOST, PCA
 from visdm.errors import JobError
+from visdm.services.mapping import map_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -111,10 +111,13 @@ def _lines(
 
 
 def _points(consumer: Consumer, report: Report) -> tuple[Point, ...]:
-    with tempfile.TemporaryDirectory() as folder:
-        tables = {}
-        for asset, metadata in consumer.market():
-            if metadata.images and asset.asset in report.inputs:
-                tables[asset.asset] = Path(folder) / f"{asset.asset}.parquet"
-                consumer.store.get(metadata.images, tables[asset.asset])
-        return points_of(tables)
+    """Place every image, up to `MAX_MOST`, by the principal components of its metadata."""
+    mapped = [
+        asset.asset
+        for asset in consumer.chain.assets()
+        if asset.asset in report.inputs
+        and asset.kind is Kind.DATA
+        and asset.state is State.DESCRIBED
+    ]
+    found = map_of(consumer, mapped, methods=(PCA,), most=MAX_MOST)
+    return tuple(Point(one.asset, one.label, *one.places[PCA]) for one in found.points)

@@ -331,7 +331,7 @@ class Story:
 
     def _terms(self) -> Terms:
         chain = self.consumer.chain
-        dataset = self.consumer.sample(Criteria(provider=self.provider_index))
+        dataset = self.consumer.sample(Criteria(provider=self.provider_index)).dataset
         samples = sum(a.samples for a in chain.assets() if a.asset in dataset)
         now = chain.now()
         model = next(asset.asset for asset in chain.assets() if asset.owner == chain.account)

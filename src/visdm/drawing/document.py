@@ -1,7 +1,7 @@
 """A page: one self-contained HTML document.
 
-It loads nothing, runs nothing and lets nothing in: its policy names the hash of its one
-style sheet. Every text goes through `markup.tag`, which escapes it.
+It loads nothing and lets nothing in: its policy names the hash of its one style sheet, and of
+its one script where it has one. Every text goes through `markup.tag`, which escapes it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,23 @@ from importlib.resources import files
 from visdm.drawing.markup import Markup, tag
 
 
-def document(title: str, *body: Markup, rules: str = "", generator: str | None = None) -> str:
+def document(
+    title: str,
+    *body: Markup,
+    rules: str = "",
+    generator: str | None = None,
+    script: str = "",
+) -> str:
     """Return a page with `body`; the same parts give the same text.
 
     `rules` are style rules of its own, after those that all pages have; `generator` is the
-    program that its head names.
+    program that its head names; `script`, ours, runs once the body is there.
     """
     style = Markup("\n" + files("visdm.drawing").joinpath("page.css").read_text("utf-8") + rules)
-    digest = b64encode(sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    runs = f"script-src {_hash(script)}; " if script else ""
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; {runs}base-uri 'none'; form-action 'none'"
+    )
     named = [tag("meta", name="generator", content=generator)] if generator else []
     head = tag(
         "head",
@@ -33,4 +41,9 @@ def document(title: str, *body: Markup, rules: str = "", generator: str | None =
         tag("title", title),
         tag("style", style),
     )
-    return f"<!DOCTYPE html>\n{tag('html', head, tag('body', *body), lang='en')}\n"
+    last = [tag("script", Markup(script))] if script else []
+    return f"<!DOCTYPE html>\n{tag('html', head, tag('body', *body, *last), lang='en')}\n"
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

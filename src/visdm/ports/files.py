@@ -189,12 +189,14 @@ class Packages(Protocol):
         *,
         name: str,
         keep_exif: bool = False,
+        flat: bool = False,
         disclosure: Disclosure = Disclosure.FULL,
         progress: Progress = silent,
     ) -> DataSummary:
         """Pour labelled images into `sink` as one Parquet file, their bytes as they are.
 
         `source` is a class-per-folder tree, a `.csv` with paths and labels, or a `.parquet`.
+        Where `flat`, a folder may hold images of no class: examples to compare with.
         Personal metadata of images is left out unless `keep_exif`. `disclosure` goes into the
         package: what of its metadata its provider may publish. The same input gives the
         same bytes. Raises `FolderError`, `ImageError` naming every image at fault, or

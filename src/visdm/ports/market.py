@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from visdm.domain.assets import Asset, Kind, Provider
     from visdm.domain.daos import Dao, Proposal, Rule, Seat
+    from visdm.domain.demand import Sought
     from visdm.domain.jobs import Credit, Job
     from visdm.domain.rounds import Ballot, Outcome, Terms
 
@@ -85,7 +86,19 @@ class Chain(Protocol):
         """Let `to` vote for this account's assets; '' takes it back."""
         ...
 
+    def seek(self, wanted: str) -> None:
+        """Say publicly what this account looks for, in at most 1,024 bytes."""
+        ...
+
+    def soughts(self) -> Sequence[Sought]:
+        """Return all searches, oldest first: strangers' text, as it is."""
+        ...
+
     # Rounds
+    def opened(self) -> Mapping[str, int]:
+        """Return when each round was opened, by its id."""
+        ...
+
     def rounds(self) -> Mapping[str, Terms]:
         """Return the terms of all rounds by id, oldest first."""
         ...

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from visdm.domain.assets import NO_RESERVE, Kind, State
 from visdm.domain.jobs import Job, JobState
-from visdm.domain.metadata import Metadata
 from visdm.domain.reports import Report, check
 from visdm.domain.rounds import Standing, tally
-from visdm.domain.sampling import Criteria, sample
+from visdm.domain.sampling import choose
 from visdm.errors import BlobError, InputError, TermsError, UnknownError
 from visdm.ports import Computation, Limits, silent
-from visdm.services import parcels
+from visdm.services import parcels, prospects
 from visdm.services.fees import fee_of
 from visdm.services.parcels import Parcel
 
@@ -23,7 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visdm.domain.assets import Asset
+    from visdm.domain.datasets import Dataset
+    from visdm.domain.demand import Wanted
+    from visdm.domain.metadata import Metadata
     from visdm.domain.rounds import Ballot, Outcome, Terms
+    from visdm.domain.sampling import Criteria, Selection
     from visdm.ports import (
         BlobStore,
         Chain,
@@ -75,19 +77,45 @@ class Consumer:
             )
 
     def market(self) -> list[tuple[Asset, Metadata]]:
-        """Return every described asset whose public metadata can be read."""
-        found = []
-        for asset in self.chain.assets():
-            if asset.state is State.DESCRIBED:
-                # A provider that publishes nonsense hurts its own assets, not the market.
-                with suppress(BlobError):
-                    document = self.store.read(asset.metadata)
-                    found.append((asset, Metadata.from_bytes(document, cid=asset.metadata)))
-        return found
+        """Return every data asset on offer whose public metadata can be read."""
+        return [
+            (found.asset, found.metadata)
+            for found in prospects.described(self, ())
+            if not found.problem
+        ]
 
-    def sample(self, criteria: Criteria) -> tuple[int, ...]:
-        """Pick a dataset from the market's metadata."""
-        return sample(self.market(), criteria)
+    def sample(
+        self, criteria: Criteria, examples: Path | None = None, progress: Progress = silent
+    ) -> Selection:
+        """Choose a dataset from the market's metadata, and say why; it may be empty.
+
+        `examples` are images of one's own, as a folder, a list or a table, that assets are to be
+        like; they stay on this machine. Public tables are read, in the sandbox, where examples
+        or conditions on images ask for it. Raises `InputError`, `FolderError`, `ImageError`.
+        """
+        criteria.check()
+        return choose(prospects.candidates(self, criteria, examples, progress), criteria)
+
+    def confirm(self, dataset: Dataset, market: str) -> None:
+        """Compare a dataset that was kept with the market now; `market` is its catalog.
+
+        Raises `InputError` naming the first asset that is not as it was, or `UnknownError`.
+        """
+        providers = {provider.index: provider for provider in self.chain.providers()}
+        if dataset.provider not in providers:
+            raise UnknownError("provider", dataset.provider, hint="choose anew: visdm sample")
+        dataset.check(market, self.chain.assets(), providers[dataset.provider].fee)
+
+    def seek(self, wanted: Wanted) -> str:
+        """Say publicly what this account looks for, unless it said just that last; return the text.
+
+        Raises `InputError` where it does not fit on the chain.
+        """
+        text = wanted.to_text()
+        mine = [s.wanted for s in self.chain.soughts() if s.consumer == self.chain.account]
+        if mine[-1:] != [text]:
+            self.chain.seek(text)
+        return text
 
     def open_round(self, terms: Terms) -> str:
         """Open a round; return its id, also when these very terms are open already.
@@ -161,8 +189,11 @@ class Consumer:
         if outcome is None:
             raise UnknownError("closed round", round_, hint="see `visdm round list`")
         terms = self.chain.rounds()[round_]
-        packages = {asset.asset: asset.package for asset in self.chain.assets()}
-        return check(self.report(round_), packages, terms, outcome, self._settled(round_))
+        assets = self.chain.assets()
+        packages = {asset.asset: asset.package for asset in assets}
+        samples = {asset.asset: asset.samples for asset in assets}
+        report = self.report(round_)
+        return check(report, packages, terms, outcome, self._settled(round_), samples)
 
     def result(self, round_: str, target: Path) -> Report:
         """Fetch, decrypt and check the result of a settled job; write it to `target`."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.answers import Trained, check_profile, read_disclosure, read_trained
+from visdm.domain.answers import Trained, read_disclosure, read_trained
 from visdm.domain.assets import Asset, Kind, State
-from visdm.domain.copies import earlier_than, read_copies
+from visdm.domain.copies import contributing, earlier_than, read_copies
 from visdm.domain.jobs import JobState, equal_parts, rewards, shares
 from visdm.domain.metadata import SAME_SHARE, Metadata
 from visdm.domain.packages import Disclosure
@@ -31,6 +31,7 @@ from visdm.ports import Computation, Limits, silent
 from visdm.services import compared, parcels
 from visdm.services.compared import PRINTS_LIMIT
 from visdm.services.fees import fee_of
+from visdm.services.profiles import profiled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,15 +186,14 @@ class ComputeProvider:
         if self._open(asset, package).giver != asset.owner:
             raise VaultError(f"the grant of asset {asset.asset} was not made by its owner")
         if asset.kind is Kind.MODEL:
-            found = self._run("profile", {"seed": 0}, {"model": package}, output, progress)
-            check_profile(found)
+            profile = profiled(self.sandbox, package, private, self.limits, progress)
             return Metadata(
                 asset=asset.asset,
                 kind=asset.kind,
-                name=str(found["name"]),
+                name=profile["name"],
                 samples=0,
-                classes=tuple(found["classes"]),
-                summary=found,
+                classes=tuple(profile["classes"]),
+                summary=profile,
             )
         earlier = earlier_than(asset, self.chain.assets())
         settings = {
@@ -307,7 +307,8 @@ class ComputeProvider:
             values = values_of(trained.utilities, trained.validation)
             parts = shares(values)
         else:
-            parts = dict(zip(numbers, equal_parts(len(numbers)), strict=True))
+            earning = contributing(trained.kept)
+            parts = dict(zip(earning, equal_parts(len(earning)), strict=True))
         split = tuple(parts.get(asset, 0) for asset in terms.assets)
         return Report(
             round=job.round,
@@ -326,6 +327,8 @@ class ComputeProvider:
             classes=classes,
             result=parcel.package,
             grants=parcel.grants,
+            kept=trained.kept,
+            left_out=trained.left_out,
             sandbox=self.sandbox.name,
             versions=self.sandbox.versions,
             threads=self.threads,

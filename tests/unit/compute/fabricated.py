@@ -50,11 +50,12 @@ def encoded(pixels: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:  # 
     return target.getvalue()
 
 
-def schema_metadata(classes: Sequence[str], name: str = "pictures") -> dict[str, str]:
-    """Return the metadata of a data package's schema."""
+def schema_metadata(classes: Sequence[str], name: str = "pictures", **more: str) -> dict[str, str]:
+    """Return the metadata of a data package's schema; `more` stands beside the name."""
     label = {"names": list(classes), "_type": "ClassLabel"}
     features = {"image": {"_type": "Image"}, "label": label}
-    return {"huggingface": json.dumps({"info": {"features": features}}), "visdm.name": name}
+    found = {"huggingface": json.dumps({"info": {"features": features}}), "visdm.name": name}
+    return {**found, **{f"visdm.{key}": value for key, value in more.items()}}
 
 
 def data_package(
@@ -64,15 +65,19 @@ def data_package(
     classes: Sequence[str],
     *,
     nested: bool = True,
+    **more: str,
 ) -> Path:
-    """Write a data package; `nested` as `datasets` stores images, else as plain bytes."""
+    """Write a data package; `nested` as `datasets` stores images, else as plain bytes.
+
+    `more` is what it says of itself beside its name.
+    """
     column = (
         pa.array([None if i is None else {"bytes": i, "path": None} for i in images], STRUCT)
         if nested
         else pa.array(list(images), pa.binary())
     )
     table = pa.table({"image": column, "label": pa.array(list(labels), pa.int64())})
-    pq.write_table(table.replace_schema_metadata(schema_metadata(classes)), path)
+    pq.write_table(table.replace_schema_metadata(schema_metadata(classes, **more)), path)
     return path
 
 

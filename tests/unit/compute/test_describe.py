@@ -14,6 +14,8 @@ from unit.compute.fabricated import data_package, encoded, ignore, said
 from visdm.compute import describe
 from visdm.compute.copies import read_prints
 from visdm.compute.describe import IMAGES, PRINTS
+from visdm.compute.images import SCHEMA
+from visdm.compute.looks import hashes_of
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
@@ -177,6 +179,90 @@ def test_progress_ends_at_the_number_of_images(tmp_path: Path) -> None:
     package = data_package(tmp_path / "p", [noise(0)] * 120, [0] * 120, ["cat"])
     describe.run({}, {"package": package}, tmp_path, lambda done, total: seen.append((done, total)))
     assert seen == [(50, 120), (100, 120), (120, 120)]
+
+
+# What its owner discloses.
+
+
+def test_an_aggregate_package_leaves_no_table_and_keeps_its_hashes_with_the_fingerprints(
+    tmp_path: Path,
+) -> None:
+    files = [noise(seed) for seed in range(12)]
+    full, aggregate = tmp_path / "full", tmp_path / "aggregate"
+    for place in (full, aggregate):
+        place.mkdir()
+        package = data_package(place / "p", files, [0] * 12, ["cat"], disclosure=place.name)
+        summary = describe.run({}, {"package": package}, place, ignore)
+        assert summary["disclosure"] == place.name
+    assert {path.name for path in aggregate.iterdir()} == {"p", PRINTS}
+    rows = pq.read_table(full / IMAGES)
+    hashes, digests = read_prints(aggregate / PRINTS)
+    assert hashes is not None
+    assert (hashes.bits == hashes_of(rows).bits).all()
+    assert (digests == read_prints(full / PRINTS)[1]).all()
+
+
+def test_a_package_from_before_there_was_a_choice_discloses_all(
+    described: tuple[dict[str, Any], Path],
+) -> None:
+    assert described[0]["disclosure"] == "full"
+    assert (described[1] / IMAGES).exists()
+
+
+@pytest.mark.parametrize("asked", ["", "none", "FULL", "full ", "aggregate,full", "\u202efull"])
+def test_a_disclosure_that_there_is_not_is_refused_and_nothing_is_described(
+    asked: str, tmp_path: Path
+) -> None:
+    package = data_package(tmp_path / "p", [noise(0)], [0], ["cat"], disclosure=asked)
+    with pytest.raises(JobError) as caught:
+        describe.run({}, {"package": package}, tmp_path, ignore)
+    assert said(caught.value) == "the package asks for a disclosure that there is not"
+    assert [path.name for path in tmp_path.iterdir()] == ["p"]
+
+
+def test_settings_do_not_override_what_the_owner_discloses(tmp_path: Path) -> None:
+    files = [noise(seed) for seed in range(12)]
+    package = data_package(tmp_path / "p", files, [0] * 12, ["cat"], disclosure="aggregate")
+    settings = {"disclosure": "full", "visdm.disclosure": "full"}
+    summary = describe.run(settings, {"package": package}, tmp_path, ignore)
+    assert summary["disclosure"] == "aggregate"
+    assert not (tmp_path / IMAGES).exists()
+
+
+# At scale.
+
+
+def test_two_workers_write_the_same_bytes_as_one(tmp_path: Path) -> None:
+    files = [noise(n, height=8 + n % 5) for n in range(110)]
+    package = data_package(tmp_path / "p", files, [0, 1] * 55, ["cat", "dog"])
+    found = []
+    for workers in (1, 2):
+        summary = describe.run({"workers": workers}, {"package": package}, tmp_path, ignore)
+        table = (tmp_path / IMAGES).read_bytes()
+        found.append((json.dumps(summary), table, (tmp_path / PRINTS).read_bytes()))
+    assert found[0] == found[1]
+
+
+def test_every_bad_row_is_named_whichever_portion_it_is_in(tmp_path: Path) -> None:
+    files = [b"GIF89a" if n in (3, 60, 119) else noise(n) for n in range(120)]
+    package = data_package(tmp_path / "p", files, [0] * 120, ["cat"])
+    with pytest.raises(JobError) as caught:
+        describe.run({}, {"package": package}, tmp_path, ignore)
+    named = "; ".join(f"row {n} is not a JPEG, PNG or WebP image" for n in (3, 60, 119))
+    assert said(caught.value) == f"the package has bad rows: {named}"
+    assert [path.name for path in tmp_path.iterdir()] == ["p"]
+
+
+def test_the_table_is_written_in_groups_as_the_images_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(describe, "GROUP_ROWS", 60)
+    package = data_package(tmp_path / "p", [noise(0, 4, 4)] * 120, [0] * 120, ["cat"])
+    describe.run({}, {"package": package}, tmp_path, ignore)
+    written = pq.ParquetFile(tmp_path / IMAGES)
+    assert written.schema_arrow.equals(SCHEMA)
+    groups = [written.metadata.row_group(k).num_rows for k in range(written.num_row_groups)]
+    assert groups == [100, 20]
 
 
 def test_describing_does_not_wait_for_torch() -> None:

@@ -49,8 +49,20 @@ def profile(tmp_path: Path, script: str | None, **settings: Any) -> dict[str, An
 def test_a_small_network_profiles_as_counted_by_hand(tmp_path: Path) -> None:
     found = profile(tmp_path, LINEAR)
     assert found["parameters"] == found["trainable"] == 64 * 20 + 20 + 20 * 2 + 2
-    assert found["layers"] == 2
-    assert found["mflops"] == pytest.approx(2 * (64 * 20 + 20 * 2) / 1e6)
+    assert found["depth"] == 4
+    assert found["layers"] == [
+        {"name": "0", "type": "Flatten", "parameters": 0, "output": [64]},
+        {"name": "1", "type": "Linear", "parameters": 64 * 20 + 20, "output": [20]},
+        {"name": "2", "type": "ReLU", "parameters": 0, "output": [20]},
+        {"name": "3", "type": "Linear", "parameters": 20 * 2 + 2, "output": [2]},
+    ]
+    # Training computes the gradients of both layers' weights, and of the second one's input.
+    assert found["gflops"] == {
+        "forward": pytest.approx(2 * (64 * 20 + 20 * 2) / 1e9),
+        "training": pytest.approx((4 * 64 * 20 + 6 * 20 * 2) / 1e9),
+    }
+    assert found["traced"] == "fake"
+    assert found["epsilon"] is None
     assert found["tensors"] == {
         "1.weight": ["BF16", [20, 64]],
         "1.bias": ["BF16", [20]],
@@ -59,25 +71,31 @@ def test_a_small_network_profiles_as_counted_by_hand(tmp_path: Path) -> None:
     }
     assert found["release_bytes"] == 2 * found["parameters"]
     assert found["classes"] == ["level", "upright"]
-    assert found["answers"] == 2
+    assert found["output"] == {"shape": [2]}
     assert found["input"] == {"mode": "L", "shape": [1, 8, 8]}
     assert found["name"] == "test model"
     assert found["config"] == {"width": 8}
     assert found["training"]["optimizer"] == "adam"
 
 
-def test_memory_is_weights_gradients_optimizer_and_kept_activations(tmp_path: Path) -> None:
+def test_memory_is_what_is_alive_at_the_same_time(tmp_path: Path) -> None:
     found = profile(tmp_path, LINEAR)
-    # Kept for the backward pass, in float32: the flat input, and what the ReLU answered.
-    kept = 16 * 4 * (64 + 20)
-    assert found["training_memory"] == 4 * 4 * found["parameters"] + kept
+    weights = 4 * found["parameters"]
+    image, floats = 64, 4 * 64
+    # As the second layer answers: one image and its floats, what the ReLU made, two answers.
+    one = found["memory"]["inference"] - weights
+    assert image + floats < one <= image + 2 * floats + 4 * (20 + 20 + 2)
+    # Beside the weights: gradients, and two numbers a weight that Adam keeps.
+    assert found["memory"]["training"] > 4 * weights
+    assert found["memory"]["training"] < 4 * weights + 16 * (image + 3 * floats)
     plain = profile(tmp_path, LINEAR, settings=toml(optimizer="sgd"))
-    assert plain["training_memory"] == 3 * 4 * found["parameters"] + kept
+    less = found["memory"]["training"] - plain["memory"]["training"]
+    assert weights <= less <= weights + 64
 
 
 def test_a_job_with_other_classes_has_another_head(tmp_path: Path) -> None:
     found = profile(tmp_path, LINEAR, classes=9)
-    assert found["answers"] == 9
+    assert found["output"] == {"shape": [9]}
     assert found["tensors"]["3.bias"] == ["BF16", [9]]
 
 
@@ -95,7 +113,7 @@ def test_the_demo_network_takes_images_of_any_size(
     settings = settings.replace("size = [8, 8]", f"size = [{side}, {side}]")
     found = profile(tmp_path, None, settings=settings.encode(), classes=4)
     assert found["input"]["shape"] == [channels, side, side]
-    assert found["answers"] == 4
+    assert found["output"] == {"shape": [4]}
     assert found["parameters"] < 300_000
 
 
@@ -122,7 +140,7 @@ def test_the_demo_network_takes_images_of_any_size(
         ),
         (
             "return self.head(images.flatten(1)) / 0",
-            "the training ended in weights that are not finite",
+            "the network's answers are not finite numbers",
         ),
     ],
 )

@@ -13,6 +13,7 @@ from visdm.compute.coalitions import METHODS
 from visdm.compute.images import UnusableImageError
 from visdm.compute.rows import Bad
 from visdm.domain.packages import MAX_CLASSES, MAX_PIXELS, MODEL_FILE, VALIDATION_FILE
+from visdm.domain.profiles import MAX_CONFIG, MAX_TENSORS
 from visdm.domain.values import MAX_EXACT
 
 SOURCES = sorted(Path(visdm.compute.__file__).parent.rglob("*.py"))
@@ -22,8 +23,10 @@ FILLED = {
     "BATCH": "2",
     "ENTRY": "build_model",
     "MAX_CLASSES": str(MAX_CLASSES),
+    "MAX_CONFIG": str(MAX_CONFIG),
     "MAX_EXACT": str(MAX_EXACT),
     "MAX_PIXELS": str(MAX_PIXELS),
+    "MAX_TENSORS": str(MAX_TENSORS),
     "MODEL_FILE": MODEL_FILE,
     "VALIDATION_FILE": VALIDATION_FILE,
     "classes": "10",

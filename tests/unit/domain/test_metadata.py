@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from visdm.domain.assets import Kind
 from visdm.domain.metadata import FORMAT, Metadata, evenness
+from visdm.domain.packages import Disclosure
 from visdm.errors import BlobError
 
 CID = "bafkreimetadata"
@@ -25,12 +26,17 @@ EXAMPLE = Metadata(
     summary={"class_counts": {"cat": 60, "dog": 60}},
     images="bafkreiimages",
     prints="bafkreiprints",
+    copies={3: 40, 5: 20},
 )
 
+CHECKED = {
+    *("class_counts", "width", "height", "modes", "bytes", "quality", "histograms"),
+    *("projection", "by_class", "pca", "duplicates", "near_duplicates"),
+}
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 numbers = st.integers(0, 2**53)
 summaries = st.dictionaries(
-    text.filter(lambda key: key != "class_counts"),
+    text.filter(lambda key: key not in CHECKED),
     st.none() | numbers | text | st.lists(numbers, max_size=3),
 )
 
@@ -48,9 +54,15 @@ def altered(**changes: Any) -> bytes:  # noqa: ANN401  # whatever a stranger may
     summary=summaries,
     images=text,
     prints=text,
+    copies=st.dictionaries(st.integers(1, 2**32), st.integers(1, 2**31), max_size=3),
 )
 def test_what_is_published_is_read_back(**fields: Any) -> None:  # noqa: ANN401  # as named above
-    metadata = Metadata(**fields)
+    copies = {
+        earlier: images
+        for earlier, images in fields.pop("copies").items()
+        if earlier < fields["asset"] and images <= fields["samples"]
+    }
+    metadata = Metadata(**fields, copies=copies)
     document = metadata.to_bytes()
     assert Metadata.from_bytes(document, cid=CID) == metadata
     assert Metadata.from_bytes(document, cid=CID).to_bytes() == document
@@ -163,6 +175,60 @@ def test_a_stranger_does_not_write_on_the_terminal() -> None:
     with pytest.raises(BlobError) as caught:
         Metadata.from_bytes(altered(format="1\n\x1b[2Jerror: send money to"), cid=CID)
     assert caught.value.message.isprintable()
+
+
+# Disclosure.
+
+
+@pytest.mark.parametrize("disclosure", ["none", "", "FULL", None, 1, True, ["full"]], ids=str)
+def test_a_disclosure_that_there_is_not_is_refused(disclosure: object) -> None:
+    with pytest.raises(BlobError, match=f"{CID}: not a metadata document"):
+        Metadata.from_bytes(altered(disclosure=disclosure), cid=CID)
+
+
+def test_a_table_beside_aggregates_is_refused() -> None:
+    """A provider published what its owner had not agreed to: no reader takes it up."""
+    with pytest.raises(BlobError, match=f"{CID}: not a metadata document"):
+        Metadata.from_bytes(altered(disclosure="aggregate"), cid=CID)
+    read = Metadata.from_bytes(altered(disclosure="aggregate", images=""), cid=CID)
+    assert read.disclosure is Disclosure.AGGREGATE
+
+
+# Copies.
+
+
+def test_the_share_that_is_copied_is_counted_over_all_earlier_assets() -> None:
+    assert EXAMPLE.copied == pytest.approx(0.5)
+    assert replace(EXAMPLE, copies={}).copied == 0
+    assert replace(EXAMPLE, copies={3: 120, 5: 120}).copied == 1
+    assert replace(EXAMPLE, samples=0).copied == 0
+
+
+@pytest.mark.parametrize(
+    "copies",
+    [
+        None,
+        [3],
+        {"3": "40"},
+        {"3": -1},
+        {"3": 0},
+        {"3": 1.5},
+        {"3": 121},
+        {"7": 1},
+        {"8": 1},
+        {"0": 1},
+        {"-3": 1},
+        {"03": 1},
+        {" 3": 1},
+        {"\u0663": 1},
+        {"three": 1},
+        {"9" * 5000: 1},
+    ],
+    ids=lambda copies: str(copies)[:20],
+)
+def test_copies_are_of_earlier_assets_and_no_more_than_there_are_images(copies: object) -> None:
+    with pytest.raises(BlobError, match=f"{CID}: not a metadata document"):
+        Metadata.from_bytes(altered(copies=copies), cid=CID)
 
 
 # Evenness.

@@ -25,7 +25,7 @@ def terms(world: World, **changes: object) -> Terms:
         consumer=consumer.chain.account,
         model=4,
         provider=1,
-        assets=consumer.sample(Criteria(provider=1)),
+        assets=consumer.sample(Criteria(provider=1)).dataset,
         ladder=(100, 200),
         task=Task.TRAIN,
         method="shapley",

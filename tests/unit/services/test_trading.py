@@ -362,7 +362,7 @@ def test_metadata_that_is_nonsense_hides_its_own_asset_and_no_other(market: Worl
         rogue.chain.describe(asset, cid)
     asset = rogue.chain.register(Kind.DATA, index, 5, 0, "notacid", "notacid")
     rogue.chain.describe(asset, "notacid")
-    assert market.consumer("consumer-1").sample(Criteria(provider=1)) == (1, 2, 3)
+    assert market.consumer("consumer-1").sample(Criteria(provider=1)).dataset == (1, 2, 3)
 
 
 def test_an_account_cannot_act_for_another(market: World) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from visdm.adapters.evm.session import Event, Session
 from visdm.domain.assets import Asset, Kind, Provider, State
+from visdm.domain.demand import Sought
 
 CHANGES = ("AssetDescribed", "AssetRefused", "AssetGranted", "AssetRetired", "ReserveSet")
 NOBODY = "0x0000000000000000000000000000000000000000"
@@ -96,6 +97,17 @@ class CatalogSession(Session):
     def delegate(self, to: str) -> None:
         """Let `to` vote for this account's assets; '' takes it back."""
         self._send("catalog", "delegate", to or NOBODY)
+
+    def seek(self, wanted: str) -> None:
+        """Say publicly what this account looks for."""
+        self._send("catalog", "postSought", wanted)
+
+    def soughts(self) -> list[Sought]:
+        """Return all searches, oldest first."""
+        return [
+            Sought(event.args["consumer"], event.args["wanted"], self._ledger.time_of(event.block))
+            for event in self._ledger.named("Sought")
+        ]
 
 
 def _registered(event: Event, owner: str) -> Asset:

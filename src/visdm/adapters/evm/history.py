@@ -24,6 +24,7 @@ OPERATIONS = {
     ("catalog", "setReserve"): "set_reserve",
     ("catalog", "retire"): "retire_asset",
     ("catalog", "delegate"): "delegate",
+    ("catalog", "postSought"): "post_search",
     ("jobs", "open"): "open_round",
     ("jobs", "vote"): "vote_direct",
     ("jobs", "submit"): "submit_ballots",

@@ -56,6 +56,13 @@ class RoundsSession(Session):
             for event in self._ledger.named("RoundOpened")
         }
 
+    def opened(self) -> dict[str, int]:
+        """Return when each round was opened, by its id."""
+        return {
+            "0x" + bytes(event.args["round"]).hex(): self._ledger.time_of(event.block)
+            for event in self._ledger.named("RoundOpened")
+        }
+
     def ballots(self, round_: str) -> list[int]:
         """Return the choices cast so far, by position; once closed, the final ones."""
         closed = self.outcome(round_)

@@ -24,6 +24,7 @@ GAS_MARGIN = 1.2
 
 TIP = 10**9
 HINTS = {
+    "SoughtTooLong": "name fewer classes or conditions",
     "VotingNotOver": "wait until the vote is over",
     "VotingOver": "the vote is over; ask the consumer to open another round",
     "FundingOver": "the round was not funded in time; open another",
@@ -47,12 +48,14 @@ class Event(Protocol):
 
     name: str
     args: Mapping[str, Any]
+    block: int
 
 
 class _Decoded:
-    def __init__(self, name: str, args: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, args: Mapping[str, Any], block: int) -> None:
         self.name = name
         self.args = args
+        self.block = block
 
 
 class Ledger:
@@ -72,6 +75,7 @@ class Ledger:
         }
         self._events: list[Event] = []
         self._next_block = 0
+        self._times: dict[int, int] = {}
         self._decoders = self._by_topic()
 
     def _by_topic(self) -> dict[tuple[str, bytes], tuple[str, Callable[[Any], Any]]]:
@@ -109,8 +113,14 @@ class Ledger:
             known = self._decoders.get((log["address"], bytes(log["topics"][0])))
             if known is not None:
                 name, decode = known
-                found.append(_Decoded(name, decode(log)["args"]))
+                found.append(_Decoded(name, decode(log)["args"], int(log["blockNumber"])))
         return found
+
+    def time_of(self, block: int) -> int:
+        """Return the second of a block; each is asked for once."""
+        if block not in self._times:
+            self._times[block] = int(self.web3.eth.get_block(block)["timestamp"])
+        return self._times[block]
 
     def named(self, *names: str) -> list[Event]:
         """Return all events of these names, oldest first."""

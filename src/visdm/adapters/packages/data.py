@@ -33,6 +33,7 @@ def build(
     name: str,
     keep_exif: bool,
     disclosure: Disclosure,
+    flat: bool,
     progress: Progress,
 ) -> DataSummary:
     """Pour a package of the images in `source` into `sink`, reading each image once.
@@ -47,7 +48,7 @@ def build(
     if not is_name(name):
         hint = f"at most {MAX_NAME} printable characters"
         raise InputError(f"{shown(name[:MAX_NAME])!r} cannot be the name of a package", hint=hint)
-    with _opened(source) as found:
+    with opened(source, flat=flat) as found:
         _refuse_classes(source, found)
         poured = Poured(sink, name)
         metadata = described(name, found.classes, disclosure)
@@ -63,9 +64,10 @@ def build(
         )
 
 
-def _opened(source: Path) -> AbstractContextManager[Source]:
+def opened(source: Path, *, flat: bool = False) -> AbstractContextManager[Source]:
+    """Look into a source of labelled images. Raises `FolderError`, also for what is no source."""
     if source.is_dir():
-        return tree.opened(source)
+        return tree.opened(source, flat=flat)
     suffix = source.suffix.lower()
     if suffix == ".csv":
         return listing.opened(source)

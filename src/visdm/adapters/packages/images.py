@@ -32,6 +32,15 @@ def fault(content: bytes) -> str:
     Every pixel is decoded, and a warning of the decoder counts as a fault. The answer never
     quotes the decoder: its messages may hold bytes of the image.
     """
+    return _judged(content, decoding=True)
+
+
+def fault_undecoded(content: bytes) -> str:
+    """Return what is wrong with an image as far as that shows before its pixels are decoded."""
+    return _judged(content, decoding=False)
+
+
+def _judged(content: bytes, *, decoding: bool) -> str:
     if not content:
         return "is empty"
     if len(content) > MAX_IMAGE_BYTES:
@@ -40,7 +49,7 @@ def fault(content: bytes) -> str:
         warnings.simplefilter("error")
         # Pillow warns at half of MAX_PIXELS; the limit is checked here.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return _decoded(content)
+        return _decoded(content, decoding=decoding)
 
 
 def too_large(size: int) -> str:
@@ -48,12 +57,14 @@ def too_large(size: int) -> str:
     return f"has {size} bytes; at most {MAX_IMAGE_BYTES} are taken"
 
 
-def _decoded(content: bytes) -> str:
+def _decoded(content: bytes, *, decoding: bool) -> str:
     try:
         with Image.open(BytesIO(content), formats=IMAGE_FORMATS) as image:
             if shape := _shape(image):
                 return shape
             image.verify()  # checksums, which loading skips; the image cannot be used after it
+        if not decoding:
+            return ""
         with Image.open(BytesIO(content), formats=IMAGE_FORMATS) as image:
             image.load()
     except Image.DecompressionBombError:

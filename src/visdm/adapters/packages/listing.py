@@ -44,12 +44,14 @@ class Listing:
     classes: tuple[str, ...]
     total: int
     bad: tuple[tuple[str, str], ...]
+    ignored: int = 0
 
     def samples(self) -> Iterator[Sample]:
         """Read the images one by one."""
         numbers = {name: number for number, name in enumerate(self.classes)}
         for place in self.places:
-            yield Sample(_name(place), numbers[place.label], *_read(self.folder, place.path))
+            found = _read(self.folder, place.path)
+            yield Sample(_name(place), numbers[place.label], *found, shown(place.path))
 
 
 @contextmanager

@@ -12,12 +12,14 @@ class Sample(NamedTuple):
     """A labelled image: `name` is what messages call it, `label` counts the source's classes.
 
     Where `problem` says something, it could not be had, and `label` and `content` mean nothing.
+    `path` is where it lies, fit for one line: under the source's folder, or `FILE#ROW` of a table.
     """
 
     name: str
     label: int
     content: bytes
     problem: str = ""
+    path: str = ""
 
 
 class Source(Protocol):
@@ -36,6 +38,11 @@ class Source(Protocol):
     @property
     def bad(self) -> Sequence[tuple[str, str]]:
         """(name, problem) of what was found not to belong before any image was read."""
+        ...
+
+    @property
+    def ignored(self) -> int:
+        """How many files are no images by their names; 0 where such a file is a fault."""
         ...
 
     def samples(self) -> Iterator[Sample]:

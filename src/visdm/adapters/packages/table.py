@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 
-from visdm.adapters.packages.files import IRREGULAR, MISSING
+from visdm.adapters.packages.files import IRREGULAR, MISSING, shown
 from visdm.adapters.packages.images import MAX_IMAGE_BYTES, too_large
 from visdm.adapters.packages.rows import FEATURES_KEY
 from visdm.adapters.packages.source import Sample
@@ -58,6 +58,7 @@ class Table:
     classes: tuple[str, ...]
     total: int
     bad: tuple[tuple[str, str], ...] = ()
+    ignored: int = 0
 
     def samples(self) -> Iterator[Sample]:
         """Read the rows in batches of bounded size.
@@ -73,10 +74,11 @@ class Table:
                 problem = "holds no image bytes"
             elif (size := content.as_buffer().size) > MAX_IMAGE_BYTES:
                 problem = too_large(size)
+            path = shown(f"{self.path.name}#{row}")
             if problem:
-                yield Sample(f"row {row}", 0, b"", problem)
+                yield Sample(f"row {row}", 0, b"", problem, path)
             else:
-                yield Sample(f"row {row}", numbers[name], content.as_py())
+                yield Sample(f"row {row}", numbers[name], content.as_py(), "", path)
 
     def _cells(self) -> Iterator[tuple[Any, Label]]:
         is_struct = pa.types.is_struct(self.parquet.schema_arrow.field(self.image).type)

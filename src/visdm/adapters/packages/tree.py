@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _LAYOUT = "make one folder per class, with images directly inside: photos/cats/1.jpg"
 _UNNAMED = f"is not named as an image ({', '.join(IMAGE_SUFFIXES)})"
 _NAMED = 5
+_ITSELF = "."
+"""The folder, and so the class, of images that need none."""
 
 
 @dataclass(frozen=True)
@@ -29,23 +31,25 @@ class Tree:
     classes: tuple[str, ...]
     total: int
     bad: tuple[tuple[str, str], ...]
+    ignored: int = 0
 
     def samples(self) -> Iterator[Sample]:
         """Read the images one by one."""
         for label, folder in enumerate(self.classes):
             for name in _looked_into(self.root / folder).images:
-                path = self.root / folder / name
-                yield Sample(shown(f"{folder}/{name}"), label, *read(path))
+                path = shown(f"{folder}/{name}")
+                yield Sample(path, label, *read(self.root / folder / name), path)
 
 
 @contextmanager
-def opened(root: Path) -> Iterator[Tree]:
+def opened(root: Path, *, flat: bool = False) -> Iterator[Tree]:
     """Look at every name under `root` without opening a file.
 
-    Raises `FolderError` when it is not a class-per-folder tree.
+    Where `flat`, images may lie in `root` itself, all of one class. Raises `FolderError` when
+    it is not a class-per-folder tree.
     """
     try:
-        tree = _surveyed(root)
+        tree = _surveyed(root, flat=flat)
     except OSError as error:
         raise FolderError(root, f"cannot be looked at ({error.strerror})") from error
     yield tree
@@ -61,8 +65,13 @@ class _Names:
     links: list[str] = field(default_factory=list)
 
 
-def _surveyed(root: Path) -> Tree:
+def _surveyed(root: Path, *, flat: bool) -> Tree:
     top = _looked_into(root)
+    if flat and top.images and not top.folders:
+        for name in top.links:
+            _refuse_escape(root, name)
+        strays = tuple((shown(name), problem) for name, problem in top.strays)
+        return Tree(root, (_ITSELF,), len(top.images), strays)
     if not (top.folders or top.images or top.strays):
         raise FolderError(root, "is empty", hint="name a folder with files in it")
     _refuse_outside(root, top.images)

@@ -19,8 +19,8 @@ from visdm.compute.images.decoding import (
     fingerprint,
     upright,
 )
+from visdm.compute.images.hashing import HASHES
 from visdm.compute.images.measuring import (
-    HASHES,
     HISTOGRAMS,
     QUALITY,
     SCHEMA,

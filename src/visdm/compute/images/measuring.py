@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import imagehash
-import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 
 from visdm.compute.images import quality
-from visdm.compute.images.decoding import converted
+from visdm.compute.images.hashing import HASHES, hashed
+from visdm.compute.images.pixels import Bands, alike, counted
 from visdm.compute.images.projection import project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 
 QUALITY = (
@@ -24,10 +25,6 @@ QUALITY = (
 )
 """The last, bits per pixel of the file, is not of the pixels: `record` adds it."""
 
-HASHES = (
-    *("average_hash", "perceptual_hash", "difference_hash", "wavelet_hash"),
-    *("color_hash", "crop_resistant_hash"),
-)
 HISTOGRAMS = ("histogram", "histogram_red", "histogram_green", "histogram_blue")
 
 SCHEMA = pa.schema(
@@ -76,45 +73,53 @@ class Measures:
 
 
 def measure(images: Sequence[Image.Image]) -> list[Measures]:
-    """Measure decoded images, of any sizes and modes; the answers are in their order."""
-    return [_measure(image) for image in images]
+    """Measure decoded images, of any sizes and modes; the answers are in their order.
+
+    Images of one size are measured together.
+    """
+    found: list[Measures | None] = [None] * len(images)
+    for places in alike(images):
+        measured = _measured([images[place] for place in places])
+        for place, measures in zip(places, measured, strict=True):
+            found[place] = measures
+    return [measures for measures in found if measures]
 
 
 def record(measures: Measures, *, size: int, label: str) -> dict[str, Any]:
     """Return a row of the table without `row` or `path`: `size` is the file's, in bytes."""
     return {
-        **asdict(measures),
+        **vars(measures),
         "bytes": size,
         "class": label,
         "compression": 8 * size / (measures.width * measures.height),
     }
 
 
-def _measure(image: Image.Image) -> Measures:
-    small, colours = converted(image, "L"), converted(image, "RGB")
-    grey = np.asarray(small)
-    histogram, bands = small.histogram(), colours.histogram()
-    hashed = image if image.mode != "P" else colours  # a palette with transparency warns
-    return Measures(
-        width=image.width,
-        height=image.height,
-        channels=len(image.getbands()),
-        mode=image.mode,
-        brightness=quality.brightness(histogram),
-        contrast=quality.contrast(histogram),
-        sharpness=quality.sharpness(grey),
-        entropy=quality.entropy(histogram),
-        colorfulness=quality.colorfulness(*np.moveaxis(np.asarray(colours), 2, 0)),
-        noise=quality.noise(grey),
-        average_hash=str(imagehash.average_hash(small)),
-        perceptual_hash=str(imagehash.phash(small)),
-        difference_hash=str(imagehash.dhash(small)),
-        wavelet_hash=str(imagehash.whash(small)),
-        color_hash=str(imagehash.colorhash(hashed)),
-        crop_resistant_hash=str(imagehash.crop_resistant_hash(small)),
-        histogram=histogram,
-        histogram_red=bands[:256],
-        histogram_green=bands[256:512],
-        histogram_blue=bands[512:],
-        projection=project(image),
-    )
+def _measured(images: list[Image.Image]) -> list[Measures]:
+    bands = Bands.of(images)
+    counts = [counted(band) for band in (bands.grey, bands.red, bands.green, bands.blue)]
+    columns = {
+        "width": [image.width for image in images],
+        "height": [image.height for image in images],
+        "channels": [len(image.getbands()) for image in images],
+        "mode": [image.mode for image in images],
+        **_quality(bands, counts[0]),
+        **hashed(bands, HASHES),
+        **dict(zip(HISTOGRAMS, (found.tolist() for found in counts), strict=True)),
+        "projection": [project(image) for image in images],
+    }
+    rows = zip(*columns.values(), strict=True)
+    return [Measures(**dict(zip(columns, row, strict=True))) for row in rows]
+
+
+def _quality(bands: Bands, counts: NDArray[np.int64]) -> dict[str, list[float]]:
+    sharpness, noise = quality.sharpness_and_noise(bands.grey)
+    found = {
+        "brightness": quality.brightness(counts),
+        "contrast": quality.contrast(counts),
+        "sharpness": sharpness,
+        "entropy": quality.entropy(counts),
+        "colorfulness": quality.colorfulness(bands.red, bands.green, bands.blue),
+        "noise": noise,
+    }
+    return {name: values.tolist() for name, values in found.items()}

@@ -1,0 +1,91 @@
+"""`visdm model`: compute scripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from visdm import wiring
+from visdm.cli.frame import json_option, plain, print_json, print_rows, progress
+from visdm.services.profiles import profile_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+
+
+@click.group()
+def model() -> None:
+    """Look at a compute script as the owners of data will."""
+
+
+@model.command("profile")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--unsafe", is_flag=True, help="Run the script without a sandbox.")
+@json_option
+def model_profile(folder: Path, *, unsafe: bool, as_json: bool) -> None:
+    """Profile the model in FOLDER as a provider would, offline: what owners see before they vote.
+
+    Nothing is registered or uploaded. The script runs in the sandbox, on random images.
+    """
+    with progress("building, running, profiling") as shown:
+        found = profile_folder(
+            folder, wiring.packages(), wiring.scratch(), wiring.sandbox(unsafe=unsafe), shown
+        )
+    if as_json:
+        print_json(found)
+    else:
+        print_profile(found)
+
+
+def print_profile(profile: Mapping[str, Any]) -> None:
+    """Print a checked profile for people."""
+    for name, value in _lines(profile):
+        click.echo(f"{name:20} {plain(value)}")
+    layers = profile["layers"]
+    print_rows([{**layer, "output": _shape(layer["output"])} for layer in layers], as_json=False)
+    if profile["depth"] > len(layers):
+        click.echo(f"and {profile['depth'] - len(layers)} more layers")
+    print_rows(
+        [
+            {"tensor": name, "type": kind, "shape": _shape(shape)}
+            for name, (kind, shape) in profile["tensors"].items()
+        ],
+        as_json=False,
+    )
+
+
+def _lines(profile: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    flops, memory, training = profile["gflops"], profile["memory"], profile["training"]
+    batch = training["batch"]
+    yield "name", profile["name"]
+    yield "input", f"{_shape(profile['input']['shape'])} ({profile['input']['mode']})"
+    yield "output", f"{_shape(profile['output']['shape'])}: {', '.join(profile['classes'])}"
+    yield "parameters", f"{profile['parameters']:,}, {profile['trainable']:,} of them trainable"
+    yield "layers", profile["depth"]
+    yield "GFLOPs an image", f"{flops['forward']:g} forward, {flops['training']:g} in training"
+    yield "memory, training", f"{_size(memory['training'])} at a batch of {batch}"
+    one, many = _size(memory["inference"]), _size(memory["inference_batch"])
+    yield "memory, inference", f"{one} for one image, {many} for {batch}"
+    yield "released", _size(profile["release_bytes"])
+    yield (
+        "training",
+        f"{training['epochs']} epochs, {training['optimizer']} at {training['learning_rate']:g}",
+    )
+    for key, value in profile["config"].items():
+        yield f"config {plain(key)}", value
+    yield "epsilon", "none: this training is not private, nothing bounds what weights tell"
+
+
+def _shape(shape: list[int] | None) -> str:
+    return "-" if shape is None else " x ".join(map(str, shape)) or "a number"
+
+
+def _size(size: int) -> str:
+    for unit, name in _UNITS:
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size} bytes"

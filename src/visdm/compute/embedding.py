@@ -1,0 +1,122 @@
+"""Program `embed`: images of several assets in one plane, from public metadata alone (4.2.1).
+
+Inputs `table-<asset id>`, the assets' public per-image tables. Settings: `seed`, `most` (points
+at the most), `methods` (`pca`, `tsne` or both) and `centres`, the classes of assets that
+publish no rows: `asset`, `class`, `samples`, `quality` (means by name) and `projection` (means)
+of each. Points are drawn fairly: every asset gets the same number, and what a small one
+leaves goes to the others.
+
+The answer: `points`, columns `asset`, `row`, `class` and, for each method, `pca` or `tsne`, a
+list of [x, y]; `centres` with their place on the map of principal components (t-SNE places
+what it was trained on, and a mean of images is no image); `explained`, the two components'
+shares of the variance; `leading`, the features that weigh most on each; `drawn`, images drawn
+and held by asset; `left_out`, why a table cannot be used, by asset.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from visdm.compute.features import NAMES, QUALITIES, Standard, raw
+from visdm.compute.planes import Principal, leading, neighbourhoods
+from visdm.compute.public_tables import Drawn, PublicTable, UnusableTableError, quotas
+from visdm.domain.summaries import PROJECTED
+from visdm.errors import JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from visdm.compute.features import Matrix
+
+TABLE = "table-"
+"""What an input's name begins with; the asset's number follows."""
+
+DIGITS = 4
+
+
+def run(
+    settings: dict[str, Any],
+    inputs: dict[str, Path],
+    output: Path,  # noqa: ARG001 - the programs' shape; this one makes no files
+    progress: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Place the images; raise `JobError` where no table can be used and no centre is given."""
+    tables, left_out = _opened(inputs)
+    drawn = _drawn(tables, left_out, settings)
+    found = Drawn.together(drawn.values())
+    centres = settings["centres"]
+    if len(found.features) + len(centres) == 0:
+        raise JobError("none of the assets has public metadata that a map can be made of")
+    middles = _features_of(centres)
+    # Assets without rows have no say in what a unit is, unless there is nobody else.
+    standard = Standard.of(found.features if len(found.features) else middles)
+    points, middles = standard(found.features), standard(middles)
+    plane = Principal.of(points if len(points) else middles)
+    places = {}
+    if "pca" in settings["methods"]:
+        places["pca"] = plane(points)
+    if "tsne" in settings["methods"]:
+        places["tsne"] = neighbourhoods(points, settings["seed"], progress)
+    return {
+        "points": {
+            "asset": found.assets,
+            "row": found.rows,
+            "class": found.classes,
+            **{method: np.round(xy, DIGITS).tolist() for method, xy in places.items()},
+        },
+        "centres": _placed(centres, plane(middles)),
+        "explained": [round(part, DIGITS) for part in plane.explained],
+        "leading": [leading(axis, NAMES) for axis in plane.axes],
+        "drawn": {str(k): [len(one.rows), tables[k].rows] for k, one in drawn.items()},
+        "left_out": {str(asset): problem for asset, problem in left_out.items()},
+    }
+
+
+def _opened(inputs: dict[str, Path]) -> tuple[dict[int, PublicTable], dict[int, str]]:
+    """Open every table; one that cannot be read keeps no other off the map."""
+    tables, left_out = {}, {}
+    numbers = sorted(int(name.removeprefix(TABLE)) for name in inputs)
+    for asset in numbers:
+        try:
+            tables[asset] = PublicTable(asset, inputs[f"{TABLE}{asset}"])
+        except UnusableTableError as error:
+            left_out[asset] = error.problem
+    return tables, left_out
+
+
+def _drawn(
+    tables: dict[int, PublicTable], left_out: dict[int, str], settings: dict[str, Any]
+) -> dict[int, Drawn]:
+    share = quotas({asset: table.rows for asset, table in tables.items()}, settings["most"])
+    drawn = {}
+    for asset, table in tables.items():
+        try:
+            drawn[asset] = table.draw(share[asset], settings["seed"])
+        except UnusableTableError as error:
+            left_out[asset] = error.problem
+    return drawn
+
+
+def _features_of(centres: list[dict[str, Any]]) -> Matrix:
+    """Return the features of class centres (n x k): of means, not means of features."""
+    quality = {name: [one["quality"][name] for one in centres] for name in QUALITIES}
+    projection = np.array([one["projection"] for one in centres], dtype=np.float64)
+    features = raw(quality, projection.reshape(len(centres), PROJECTED))
+    if np.isnan(features).any():
+        raise JobError("an asset's summary has numbers that no images have")
+    return features
+
+
+def _placed(centres: list[dict[str, Any]], places: Matrix) -> list[dict[str, Any]]:
+    return [
+        {
+            "asset": one["asset"],
+            "class": one["class"],
+            "samples": one["samples"],
+            "pca": np.round(place, DIGITS).tolist(),
+        }
+        for one, place in zip(centres, places, strict=True)
+    ]

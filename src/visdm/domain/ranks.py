@@ -1,0 +1,262 @@
+"""What makes one dataset better than another: six ranks, which a consumer weighs.
+
+All are counted in samples of use, so that they can be added up: an asset of 100 such samples
+adds at most 100 by each rank. Four look at each asset by itself: its score, from 0 to 1, times
+its samples of use. Two look at the dataset as a whole, and so an asset adds the less the more
+of its kind is in already:
+
+- `balance` is the sum over classes of the square root of their samples, scaled;
+- `diversity` is facility location: how near each centre of a class on the market is to the
+  nearest such centre in the dataset. k-center, the alternative, counts only the farthest one:
+  a single asset of noise is always that, and would be picked first.
+
+Each is monotone and submodular, and so is their weighted sum; on that the guarantees of
+`visdm.domain.sampling` rest. Scores are made of an asset's own figures wherever that is
+possible: what strangers register cannot then change the order of two others.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from math import log, sqrt
+from statistics import median
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from visdm.domain.assets import NO_RESERVE
+from visdm.domain.metadata import evenness
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from visdm.domain.candidates import Candidate
+
+    Places = NDArray[np.intp]
+    Floats = NDArray[np.float64]
+
+HALF_DETAIL = 100.0
+"""Laplacian variance at which detail scores a half; below it pictures are called blurred."""
+
+FULL_CONTRAST = 64.0
+FULL_ENTROPY = 8.0
+LEAST_CONTRAST = 0.001
+"""Below it every picture is of one grey."""
+
+HALF_DISTANCE = 16.0
+"""Steps of projection at which nearness is a half: greys that differ by 32 on the average."""
+
+HALF_JOBS = 3
+
+RANKS = ("quality", "balance", "diversity", "like", "reputation", "price")
+
+
+class Rank(Protocol):
+    """A monotone submodular function of a growing set of candidates, by their places."""
+
+    def gains(self, places: Places) -> Floats:
+        """Return what each of the candidates at `places` would add."""
+        ...
+
+    def add(self, place: int) -> None:
+        """Add it to the set."""
+        ...
+
+
+def quality(candidate: Candidate) -> float | None:
+    """Return how good the pictures are by rule of thumb, 0 to 1; None where it is not told.
+
+    The mean of detail, contrast and entropy, each on a scale of its own, times the share of the
+    contrast that is not noise: white noise has the most of all three, and scores 0.
+    """
+    traits = candidate.traits
+    contrast, entropy = traits.quality.get("contrast"), traits.quality.get("entropy")
+    if traits.detail is None or traits.power is None or contrast is None or entropy is None:
+        return None
+    signal = max(1 - traits.power / contrast**2, 0.0) if contrast > LEAST_CONTRAST else 0.0
+    detail = traits.detail / (traits.detail + HALF_DETAIL)
+    rest = min(contrast / FULL_CONTRAST, 1.0) + min(max(entropy, 0.0) / FULL_ENTROPY, 1.0)
+    return signal * (detail + rest) / 3
+
+
+def balance(candidate: Candidate, wanted: Sequence[str]) -> float:
+    """Return how even an asset's classes are, 0 to 1: over those wanted, where they are named.
+
+    A class that is wanted and not there counts as empty.
+    """
+    counts = candidate.traits.class_counts
+    if len(wanted) < 2:  # noqa: PLR2004  # one class is even by itself
+        return evenness(counts.values())
+    present = [counts.get(name, 0) for name in wanted]
+    there = sum(number > 0 for number in present)
+    if there < 2:  # noqa: PLR2004  # as above
+        return 0.0
+    return evenness(present) * log(there) / log(len(wanted))
+
+
+def nearness(distance: float | None) -> float | None:
+    """Return how like the examples images at this distance are, 1 where they are the same."""
+    return None if distance is None else HALF_DISTANCE / (HALF_DISTANCE + distance)
+
+
+def scores(
+    candidates: Sequence[Candidate], wanted: Sequence[str], at: int | None
+) -> dict[str, list[float | None]]:
+    """Return each candidate's score by rank, 0 to 1; None where it is not known.
+
+    By reputation, half counts how many jobs an asset was paid in, half what it earned beside
+    the one that earned most. By price, the median reserve (or the price offered, `at`) scores
+    a half. By diversity a candidate has no score of its own.
+    """
+    most = max((candidate.earned for candidate in candidates), default=0)
+    reserves = [c.asset.reserve for c in candidates if c.asset.reserve != NO_RESERVE]
+    usual = at if at is not None else median(reserves) if reserves else 0
+    return {
+        "quality": [quality(candidate) for candidate in candidates],
+        "balance": [balance(candidate, wanted) for candidate in candidates],
+        "diversity": [None] * len(candidates),
+        "like": [nearness(candidate.traits.distance) for candidate in candidates],
+        "reputation": [_reputation(candidate, most) for candidate in candidates],
+        "price": [_cheapness(candidate.asset.reserve, usual) for candidate in candidates],
+    }
+
+
+def _reputation(candidate: Candidate, most: int) -> float:
+    if not candidate.earned:
+        return 0.0
+    return (candidate.jobs / (candidate.jobs + HALF_JOBS) + candidate.earned / most) / 2
+
+
+def _cheapness(reserve: int, usual: float) -> float | None:
+    if reserve == NO_RESERVE:
+        return None
+    return usual / (usual + reserve) if usual + reserve else 1.0
+
+
+class Modular:
+    """A score times samples of use, whatever else is in."""
+
+    def __init__(self, found: Sequence[float | None], useful: Sequence[float]) -> None:
+        self._worth = np.array([one or 0.0 for one in found]) * np.array(useful)
+
+    def gains(self, places: Places) -> Floats:
+        """See `Rank`."""
+        worth: Floats = self._worth[places]
+        return worth
+
+    def add(self, place: int) -> None:
+        """See `Rank`: nothing changes."""
+
+
+class Balance:
+    """Square roots of the samples of each class: what is scarce counts the more."""
+
+    def __init__(self, counts: Sequence[Mapping[str, float]]) -> None:
+        classes = sorted(set().union(*counts)) or [""]
+        self._counts = np.array([[each.get(name, 0.0) for name in classes] for each in counts])
+        self._counts = self._counts.reshape(-1, len(classes))
+        self._scale = sqrt(float(self._counts.sum()) / len(classes))
+        self._have = np.zeros(len(classes))
+
+    def gains(self, places: Places) -> Floats:
+        """See `Rank`."""
+        more = np.sqrt(self._have + self._counts[places]) - np.sqrt(self._have)
+        gained: Floats = self._scale * more.sum(axis=1)
+        return gained
+
+    def add(self, place: int) -> None:
+        """See `Rank`."""
+        self._have += self._counts[place]
+
+
+class Diversity:
+    """Facility location over the centres of classes; those of two classes are not alike."""
+
+    def __init__(
+        self, candidates: Sequence[Candidate], counts: Sequence[Mapping[str, float]]
+    ) -> None:
+        places: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+        weights: dict[str, list[float]] = defaultdict(list)
+        self._own: list[list[tuple[str, int]]] = []
+        for candidate, number in zip(candidates, counts, strict=True):
+            mine = []
+            for centre in candidate.traits.centres:
+                weight = number.get(centre.label, 0.0) if centre.label else sum(number.values())
+                if weight > 0:
+                    mine.append((centre.label, len(places[centre.label])))
+                    places[centre.label].append(centre.place)
+                    weights[centre.label].append(weight)
+            self._own.append(mine)
+        self._places = {label: np.array(each) for label, each in places.items()}
+        self._weights = {label: np.array(each) for label, each in weights.items()}
+        self._covered = {label: np.zeros(len(each)) for label, each in places.items()}
+
+    def gains(self, places: Places) -> Floats:
+        """See `Rank`."""
+        return np.array([self._gain(place) for place in places], float)
+
+    def _gain(self, place: int) -> float:
+        total = 0.0
+        for label, number in self._own[place]:
+            better = np.maximum(self._nearness(label, number) - self._covered[label], 0.0)
+            total += float(self._weights[label] @ better)
+        return total
+
+    def add(self, place: int) -> None:
+        """See `Rank`."""
+        for label, number in self._own[place]:
+            np.maximum(
+                self._covered[label], self._nearness(label, number), out=self._covered[label]
+            )
+
+    def _nearness(self, label: str, number: int) -> np.ndarray:
+        points = self._places[label]
+        distances = np.sqrt(((points - points[number]) ** 2).sum(axis=1))
+        near: np.ndarray = HALF_DISTANCE / (HALF_DISTANCE + distances)
+        return near
+
+
+class Objective:
+    """The weighted sum of ranks over a growing set of candidates."""
+
+    def __init__(self, ranks: Sequence[tuple[float, Rank]]) -> None:
+        self._ranks = ranks
+        self.value = 0.0
+
+    def gains(self, places: Places) -> Floats:
+        """Return what each of the candidates at `places` would add to the value."""
+        total = np.zeros(len(places))
+        for weight, rank in self._ranks:
+            total += weight * rank.gains(places)
+        return total
+
+    def add(self, place: int) -> None:
+        """Add it."""
+        self.value += float(self.gains(np.array([place]))[0])
+        for _, rank in self._ranks:
+            rank.add(place)
+
+
+def objective(
+    candidates: Sequence[Candidate],
+    counts: Sequence[Mapping[str, float]],
+    found: Mapping[str, Sequence[float | None]],
+    weights: Mapping[str, float],
+) -> Callable[[], Objective]:
+    """Return what makes an objective over nobody yet: `counts` are samples of use by class."""
+    useful = [sum(each.values()) for each in counts]
+
+    def fresh() -> Objective:
+        made: list[tuple[float, Rank]] = []
+        for name, weight in sorted(weights.items()):
+            if name == "balance":
+                made.append((weight, Balance(counts)))
+            elif name == "diversity":
+                made.append((weight, Diversity(candidates, counts)))
+            else:
+                made.append((weight, Modular(found[name], useful)))
+        return Objective(made)
+
+    return fresh

@@ -1,0 +1,1 @@
+"""What `visdm experiment metadata` measures, a part in a module each."""
