@@ -58,3 +58,24 @@ def read_copies(answer: Mapping[str, Any], samples: int, earlier: Iterable[int])
     if not possible:
         raise JobError("its answer is not of the agreed shape")
     return copies
+
+
+def may_be_left_out(left_out: Mapping[int, Mapping[int, int]], kept: Mapping[int, int]) -> bool:
+    """Whether images of these numbers can have been left out of the assets of a job.
+
+    `left_out` counts, by asset, the images that it repeats or that an earlier asset of the job
+    has, by that one; `kept` what was used of each asset. The first keeps one at least.
+    """
+    whole = all(count > 0 for originals in left_out.values() for count in originals.values())
+    earlier = all(
+        original in kept and original <= asset
+        for asset, originals in left_out.items()
+        for original in originals
+    )
+    whole = whole and kept.keys() >= left_out.keys() and min(kept.values(), default=0) >= 0
+    return whole and earlier and bool(kept) and kept[min(kept)] > 0
+
+
+def contributing(kept: Mapping[int, int]) -> list[int]:
+    """Return the assets of which anything was used, ascending: they alone can earn."""
+    return [asset for asset in sorted(kept) if kept[asset]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from visdm.domain.answers import Trained, read_disclosure, read_trained
 from visdm.domain.assets import Asset, Kind, State
-from visdm.domain.copies import earlier_than, read_copies
+from visdm.domain.copies import contributing, earlier_than, read_copies
 from visdm.domain.jobs import JobState, equal_parts, rewards, shares
 from visdm.domain.metadata import SAME_SHARE, Metadata
 from visdm.domain.packages import Disclosure
@@ -307,7 +307,8 @@ class ComputeProvider:
             values = values_of(trained.utilities, trained.validation)
             parts = shares(values)
         else:
-            parts = dict(zip(numbers, equal_parts(len(numbers)), strict=True))
+            earning = contributing(trained.kept)
+            parts = dict(zip(earning, equal_parts(len(earning)), strict=True))
         split = tuple(parts.get(asset, 0) for asset in terms.assets)
         return Report(
             round=job.round,
@@ -326,6 +327,8 @@ class ComputeProvider:
             classes=classes,
             result=parcel.package,
             grants=parcel.grants,
+            kept=trained.kept,
+            left_out=trained.left_out,
             sandbox=self.sandbox.name,
             versions=self.sandbox.versions,
             threads=self.threads,
