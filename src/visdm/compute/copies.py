@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import resource
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +23,11 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 from visdm.compute.duplicates import Hashes, against
 from visdm.compute.looks import COLUMNS, hashes_of
 from visdm.compute.pools import Processes
+from visdm.domain.summaries import MIN_GROUP
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -39,34 +40,55 @@ TABLE, PRINTS = "table-", "prints-"
 AT_ONCE = 1 << 20
 """Rows of earlier assets that are compared at once: bounds memory."""
 _ROWS = 4096
-_MEMORY = 1 << 30
-"""Bytes that reading a stranger's table may take, beside what is there and 256 a row."""
+_MEMORY = 2 << 30
+"""Bytes of addresses that reading a stranger's table may take, beside what is there and 256 a
+row; Arrow reserves half of them at its first step."""
 _SECONDS = 60
 """Of computing that reading it may take."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of an earlier asset: `hashes` of its images, or their `digests`, or both."""
+    """What is known of an earlier asset: `hashes` of its images, or their `digests`, or both.
+
+    `sealed`: its owner discloses aggregates alone.
+    """
 
     asset: int
     hashes: Hashes | None = None
     digests: Digests | None = None
+    sealed: bool = False
 
 
-def copied(own: Hashes, digests: Digests, earlier: Iterable[Known]) -> NDArray[np.int64]:
-    """Return for each image the earliest asset that has it, 0 where none has."""
-    found = np.zeros(len(own), np.int64)
+@dataclass(frozen=True)
+class Found:
+    """For each image the earliest asset that has it, 0 where none has, and its row there."""
+
+    asset: NDArray[np.int64]
+    row: NDArray[np.int64]
+
+    def counts(self, sealed: set[int]) -> dict[str, int]:
+        """Return how many images each asset has, by its id as JSON writes it.
+
+        Of an asset in `sealed` it is told only where at least `MIN_GROUP` of its images are
+        matched: else whoever offers an image could ask whether the asset holds it.
+        """
+        told = {}
+        for asset in np.unique(self.asset[self.asset > 0]).tolist():
+            rows = self.row[self.asset == asset]
+            if asset not in sealed or len(np.unique(rows)) >= MIN_GROUP:
+                told[str(asset)] = len(rows)
+        return told
+
+
+def find(own: Hashes, digests: Digests, earlier: Iterable[Known]) -> Found:
+    """Look for an asset's images in earlier ones, each once: in the earliest that has it."""
+    asset, row = np.zeros(len(own), np.int64), np.full(len(own), -1)
     for group in _groups(earlier):
-        rows = np.flatnonzero(found == 0)
-        by_hash = _by_hash(own.take(rows), group)
-        by_digest = _by_digest(digests[rows], group)
-        both = np.minimum(by_hash, by_digest)
-        found[rows] = np.where(both == _NONE, 0, both)
-    return found
-
-
-_NONE = np.iinfo(np.int64).max
+        for pair in (_by_digest(digests, group), _by_hash(own, group, asset == 0)):
+            better = (pair.asset > 0) & ((asset == 0) | (pair.asset < asset))
+            asset[better], row[better] = pair.asset[better], pair.row[better]
+    return Found(asset, row)
 
 
 def _groups(earlier: Iterable[Known]) -> Iterator[list[Known]]:
@@ -81,29 +103,30 @@ def _groups(earlier: Iterable[Known]) -> Iterator[list[Known]]:
         yield group
 
 
-def _by_hash(own: Hashes, group: Sequence[Known]) -> NDArray[np.int64]:
-    compared = [known for known in group if known.hashes is not None]
-    parts = [known.hashes for known in compared if known.hashes is not None]
-    if not parts:
-        return np.full(len(own), _NONE)
-    owner = np.repeat([known.asset for known in compared], [len(part) for part in parts])
-    row = against(own, Hashes.joined(parts))
-    return np.where(row >= 0, owner[row] if len(owner) else 0, _NONE)
+def _by_hash(own: Hashes, group: Sequence[Known], wanted: NDArray[np.bool_]) -> Found:
+    asset, place = np.zeros(len(own), np.int64), np.full(len(own), -1)
+    parts = [(known.asset, known.hashes) for known in group if known.hashes is not None]
+    asked = np.flatnonzero(wanted)
+    if parts and len(asked):
+        owner = np.repeat([number for number, _ in parts], [len(part) for _, part in parts])
+        start = np.concatenate([[0], np.cumsum([len(part) for _, part in parts])])
+        row = against(own.take(asked), Hashes.joined([part for _, part in parts]))
+        hit = row >= 0
+        asset[asked[hit]] = owner[row[hit]]
+        place[asked[hit]] = row[hit] - start[np.searchsorted(start, row[hit], side="right") - 1]
+    return Found(asset, place)
 
 
-def _by_digest(digests: Digests, group: Sequence[Known]) -> NDArray[np.int64]:
-    found = np.full(len(digests), _NONE)
+def _by_digest(digests: Digests, group: Sequence[Known]) -> Found:
+    asset, place = np.zeros(len(digests), np.int64), np.full(len(digests), -1)
     for known in group:
-        if known.digests is not None:
-            same = np.isin(digests, known.digests) & (found == _NONE)
-            found[same] = known.asset
-    return found
-
-
-def counted(found: NDArray[np.int64]) -> dict[str, int]:
-    """Return how many images each earlier asset has, by its id as JSON writes it."""
-    assets, images = np.unique(found[found > 0], return_counts=True)
-    return {str(asset): int(count) for asset, count in zip(assets, images, strict=True)}
+        if known.digests is not None and len(known.digests):
+            order = np.argsort(known.digests, kind="stable")
+            near = np.searchsorted(known.digests[order], digests)
+            row = order[np.minimum(near, len(order) - 1)]
+            same = (known.digests[row] == digests) & (asset == 0)
+            asset[same], place[same] = known.asset, row[same]
+    return Found(asset, place)
 
 
 def gather(inputs: Mapping[str, Path], samples: Mapping[str, int]) -> tuple[list[Known], list[int]]:
@@ -117,7 +140,8 @@ def gather(inputs: Mapping[str, Path], samples: Mapping[str, int]) -> tuple[list
     for name, path in sorted(inputs.items()):
         if name.startswith(PRINTS):
             hashes, digests = read_prints(path)
-            known.append(Known(int(name.removeprefix(PRINTS)), hashes, digests))
+            asset = int(name.removeprefix(PRINTS))
+            known.append(Known(asset, hashes, digests, sealed=hashes is not None))
         elif name.startswith(TABLE):
             asset = int(name.removeprefix(TABLE))
             found = read_strange(path, samples[str(asset)])
@@ -142,26 +166,33 @@ def read_strange(path: Path, samples: int) -> Hashes | None:
 def _confined(table: tuple[str, int]) -> Hashes:
     """Read a table with little memory and time; what goes wrong is a `ValueError`."""
     path, samples = table
-    with open("/proc/self/statm", encoding="ascii") as counts:  # noqa: PTH123 - no Path for it
-        here = int(counts.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    most = here + _MEMORY + 256 * samples
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    spent = int(sum(os.times()[:2]))
-    resource.setrlimit(resource.RLIMIT_CPU, (spent + _SECONDS, spent + _SECONDS))
+    pages = int(_STATM.read_text(encoding="ascii").split()[0])
+    _limit(resource.RLIMIT_AS, pages * os.sysconf("SC_PAGE_SIZE") + _MEMORY + 256 * samples)
+    _limit(resource.RLIMIT_CPU, int(sum(os.times()[:2])) + _SECONDS)
     try:
         return read_table(path, samples)
     except MemoryError:
         raise ValueError("more than fits into memory") from None
 
 
+_STATM = Path("/proc/self/statm")
+"""Pages of this process."""
+
+
+def _limit(what: int, most: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (most, most))
+
+
 def read_table(path: str, samples: int) -> Hashes:
     """Read a per-image table that has so many rows. Raises `ValueError` where it is broken."""
     parts = []
     try:
-        table = pq.ParquetFile(path)
+        table = pq.ParquetFile(path, pre_buffer=False)
         if table.metadata.num_rows != samples:
             raise ValueError("another number of rows")
-        for batch in table.iter_batches(batch_size=_ROWS, columns=list(COLUMNS)):
+        for batch in table.iter_batches(_ROWS, columns=list(COLUMNS), use_threads=False):
             parts.append(hashes_of(batch))
             if sum(map(len, parts)) > samples:
                 raise ValueError("more rows than it says")
@@ -172,11 +203,12 @@ def read_table(path: str, samples: int) -> Hashes:
     return Hashes.joined(parts)
 
 
-def write_prints(
-    path: Path, digests: Digests, found: NDArray[np.int64], hashes: Hashes | None
-) -> None:
+def write_prints(path: Path, digests: Digests, found: Found, hashes: Hashes | None) -> None:
     """Write prints; with `hashes` where no public table has them."""
-    columns = {"sha256": _packed(digests.view(np.uint8).reshape(-1, 32)), "copied": pa.array(found)}
+    columns = {
+        "sha256": _packed(digests.view(np.uint8).reshape(-1, 32)),
+        "copied": pa.array(found.asset),
+    }
     for name in _ARRAYS if hashes is not None else ():
         array = np.ascontiguousarray(getattr(hashes, name))
         columns[name] = _packed(array.view(np.uint8).reshape(len(array), -1))

@@ -1,27 +1,32 @@
 """Program `describe`: the public description of a data asset (DESIGN section 7).
 
-Input `package`, a data package; setting `workers`, the processes that measure (1). The answer
-is the summary, with the package's `disclosure`. Output:
+Input `package`, a data package; settings `workers`, the processes that measure (1), and `samples`,
+how many images each earlier asset has. Of these, inputs `table-<id>` are the public tables and
+`prints-<id>` what their provider kept (`visdm.compute.copies`). The answer is the summary,
+with the package's `disclosure`; `copies`, how many images earlier assets have, by id; and
+`uncompared`, the ids of those whose tables cannot be read. Output:
 
 - `images.parquet`, a row per image, fit to be published where the owner discloses all (what
   it gives away is bounded in docs/threat-model.md). For an owner who discloses aggregates
   alone it is not written at all;
-- `fingerprints.json`, which the provider keeps to notice images that are offered again, and
+- `prints.parquet`, which the provider keeps to notice images that are offered again, and
   which is not for publication, since it lets anybody test whether an asset holds an image
-  that they have: `sha256`, that of every image's pixels, sorted, each once; and where no table
-  is public, `hashes`: by name, the image hashes `SEALED` in the order of the rows.
+  that they have.
 """
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 
+from visdm.compute.copies import find, gather, write_prints
+from visdm.compute.duplicates import Hashes, within
 from visdm.compute.images import SCHEMA
+from visdm.compute.looks import hashes_of
 from visdm.compute.pools import open_pool
 from visdm.compute.portions import measured, portions
 from visdm.compute.rows import Bad, DataPackage, refuse_bad
@@ -29,16 +34,13 @@ from visdm.compute.summary import Summing
 from visdm.domain.packages import Disclosure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from visdm.compute.portions import Measured
 
 IMAGES = "images.parquet"
-FINGERPRINTS = "fingerprints.json"
-
-SEALED = ("average_hash", "perceptual_hash", "difference_hash", "wavelet_hash")
-"""The hashes of 64 bits, by which near-duplicates are searched."""
+PRINTS = "prints.parquet"
 
 GROUP_ROWS = 1024
 """A row group ends with the portion that reaches as many rows."""
@@ -70,8 +72,7 @@ def run(
     if bad:
         (output / IMAGES).unlink(missing_ok=True)
     refuse_bad(bad, package.what)
-    (output / FINGERPRINTS).write_text(json.dumps(taken.prints()))
-    return taken.summary()
+    return {**taken.summary(), **taken.compare(inputs, settings.get("samples", {}))}
 
 
 class _Taken:
@@ -81,8 +82,9 @@ class _Taken:
         self._package = package
         self._aggregate = package.disclosure is Disclosure.AGGREGATE
         self._summing = Summing(package.classes)
-        self._prints: set[bytes] = set()
-        self._hashes: dict[str, list[int]] = {name: [] for name in SEALED if self._aggregate}
+        self._output = output
+        self._prints: list[bytes] = []
+        self._hashes: list[Hashes] = []
         self._waiting: list[Any] = []
         self._writer = None
         if not self._aggregate:
@@ -93,9 +95,8 @@ class _Taken:
         """Take in a portion without faults."""
         rows = portion.rows
         self._summing.add(rows)
-        self._prints.update(map(bytes.fromhex, portion.prints))
-        for name, kept in self._hashes.items():
-            kept += [int(text, 16) for text in rows.column(name).to_pylist()]
+        self._prints += map(bytes.fromhex, portion.prints)
+        self._hashes.append(hashes_of(rows))
         if self._writer is not None:
             self._waiting.append(rows)
             if sum(each.num_rows for each in self._waiting) >= GROUP_ROWS:
@@ -108,16 +109,25 @@ class _Taken:
             self._writer.write_table(table, row_group_size=table.num_rows)
         self._waiting = []
 
-    def prints(self) -> dict[str, Any]:
-        """Return the document that stays with the provider."""
-        hashes = {name: [f"{each:016x}" for each in kept] for name, kept in self._hashes.items()}
-        found = {"sha256": [each.hex() for each in sorted(self._prints)]}
-        return {**found, "hashes": hashes} if self._aggregate else found
+    def compare(self, inputs: Mapping[str, Path], samples: Mapping[str, int]) -> dict[str, Any]:
+        """Compare with itself and with earlier assets; write the prints; return what is public."""
+        hashes, digests = Hashes.joined(self._hashes), np.array(self._prints, "S32")
+        known, unread = gather(inputs, samples)
+        found = find(hashes, digests, known)
+        write_prints(self._output / PRINTS, digests, found, hashes if self._aggregate else None)
+        ids = {one.asset for one in known}
+        return {
+            "near_duplicates": int((within(hashes) >= 0).sum()),
+            "copies": found.counts(
+                ids if self._aggregate else {k.asset for k in known if k.sealed}
+            ),
+            "uncompared": unread,
+        }
 
     def summary(self) -> dict[str, Any]:
         """Return the answer."""
         disclosure = self._package.disclosure
-        repeated = self._summing.samples - len(self._prints)
+        repeated = self._summing.samples - len(set(self._prints))
         summary = self._summing.summary(
             name=self._package.name, duplicates=repeated, disclosure=disclosure
         )

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import imagehash
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.compute as pc  # type: ignore[import-untyped]  # as above
 
 from visdm.compute import duplicates
 from visdm.compute.duplicates import Hashes, quantiles
-from visdm.compute.images import HISTOGRAMS, converted, project
+from visdm.compute.images import HISTOGRAMS, project
+from visdm.compute.images.hashing import hashed
+from visdm.compute.images.pixels import Bands, alike, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,12 +30,6 @@ COLUMNS = ("width", "height", *duplicates.HASHES, *HISTOGRAMS, "projection")
 GREYS, PROJECTED = 256, 16
 _DIGITS = 16
 """Of a hash in hex."""
-_HASHED = (
-    imagehash.dhash,
-    imagehash.phash,
-    imagehash.average_hash,
-    imagehash.whash,
-)
 _NO_DIGIT = 0xFF
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 """Odd: multiplying by it loses nothing (Steele, Lea and Flood 2014)."""
@@ -64,16 +59,16 @@ def look(images: Sequence[Image.Image]) -> Hashes:
     """Return what decoded images are compared by, of any sizes and modes."""
     count = len(images)
     sides = np.array([image.size for image in images], np.int64).reshape(count, 2)
-    bits = np.empty((count, len(_HASHED)), np.uint64)
+    bits = np.empty((count, len(duplicates.HASHES)), np.uint64)
     histograms = np.empty((count, len(HISTOGRAMS), GREYS), np.int64)
-    projection = np.empty((count, PROJECTED), np.int64)
-    for row, image in enumerate(images):
-        grey = converted(image, "L")
-        bits[row] = [int(str(hashed(grey)), 16) for hashed in _HASHED]
-        histograms[row, 0] = grey.histogram()
-        histograms[row, 1:] = np.reshape(converted(image, "RGB").histogram(), (3, GREYS))
-        projection[row] = project(image)
-    return _assembled(sides, bits, histograms, projection)
+    for rows in alike(images):
+        bands = Bands.of([images[row] for row in rows])
+        for place, texts in enumerate(hashed(bands, duplicates.HASHES).values()):
+            bits[rows, place] = [int(text, 16) for text in texts]
+        for place, band in enumerate((bands.grey, bands.red, bands.green, bands.blue)):
+            histograms[rows, place] = counted(band)
+    projection = np.array([project(image) for image in images], np.int64)
+    return _assembled(sides, bits, histograms, projection.reshape(count, PROJECTED))
 
 
 def _assembled(

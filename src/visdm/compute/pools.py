@@ -7,10 +7,13 @@ import multiprocessing
 import os
 import pickle
 import signal
+import socket
+import threading
 import traceback
 from collections import deque
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from visdm.errors import InputError, JobError
@@ -26,7 +29,7 @@ _AHEAD = 2
 """Batches in flight for each worker: one that it works on, one that waits for it."""
 
 _PATIENCE = 5.0
-"""Seconds that a worker without work gets to end by itself."""
+"""Seconds that a worker without work gets to end by itself, and a cluster to answer."""
 
 _ONE_THREAD = dict.fromkeys(
     (
@@ -200,12 +203,25 @@ def _lost() -> JobError:
 def _work(pipe: Connection) -> None:
     """Answer batches until the pipe ends; interrupts are for the process that started us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Batches are taken in while an answer waits to be taken out: else both sides could wait for
+    # the other to read, where batch and answer are larger than what a pipe holds.
+    waiting: SimpleQueue[bytes | None] = SimpleQueue()
+    threading.Thread(target=_take_in, args=(pipe, waiting), daemon=True).start()
+    while work := waiting.get():
+        function, batch = pickle.loads(work)  # noqa: S301 - from the process that started us
+        try:
+            pipe.send_bytes(_answered(function, batch))
+        except OSError:
+            return
+
+
+def _take_in(pipe: Connection, waiting: SimpleQueue[bytes | None]) -> None:
+    """Queue what comes through the pipe; None when it has ended."""
     try:
         while True:
-            function, batch = pipe.recv()
-            pipe.send_bytes(_answered(function, batch))
+            waiting.put(pipe.recv_bytes())
     except (EOFError, OSError):
-        return
+        waiting.put(None)
 
 
 def _answered(function: Callable[[Any], Any], batch: object) -> bytes:
@@ -251,6 +267,7 @@ def _cluster(address: str) -> Iterator[Pool]:
         hint = "pip install 'visdm[ray]'"
         raise InputError("Ray is not installed", hint=hint) from None
     try:
+        _reach(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         hint = "start one with: ray start --head"
@@ -259,6 +276,13 @@ def _cluster(address: str) -> Iterator[Pool]:
         yield Ray(ray)
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raise `OSError` where nothing listens at HOST:PORT: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
 
 
 class Ray:

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from visdm.compute.duplicates import Hashes
 from visdm.compute.images import UnusableImageError, converted, decode, upright
+from visdm.compute.looks import look
 from visdm.compute.rows import Bad, refuse_bad
 from visdm.errors import JobError
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
     from visdm.compute.model_package import ModelPackage
     from visdm.compute.rows import DataPackage
+
+
+_IMAGES, _PIXELS = 256, 1 << 22
+"""Images that are looked at together, unless fewer have as many pixels."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +44,44 @@ class Samples:
         return Samples(self.images[chosen], self.labels[chosen])
 
 
+class Looking:
+    """Looks at images one by one, some at a time, so that few are held in memory."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Image.Image] = []
+        self._pixels = 0
+        self._parts: list[Hashes] = []
+
+    def at(self, image: Image.Image) -> None:
+        """Take in an image."""
+        self._waiting.append(image)
+        self._pixels += image.width * image.height
+        if len(self._waiting) >= _IMAGES or self._pixels >= _PIXELS:
+            self._flush()
+
+    def hashes(self) -> Hashes:
+        """Return what all that were taken in are compared by, in order."""
+        self._flush()
+        return Hashes.joined(self._parts)
+
+    def _flush(self) -> None:
+        self._parts.append(look(self._waiting))
+        self._waiting, self._pixels = [], 0
+
+
 def load(
-    data: DataPackage, model: ModelPackage, classes: Sequence[str], *, strict: bool = True
+    data: DataPackage,
+    model: ModelPackage,
+    classes: Sequence[str],
+    *,
+    strict: bool = True,
+    looking: Looking | None = None,
 ) -> Samples:
     """Decode a data package for a model, its labels as places in `classes`.
 
     Images are turned upright and stretched to the model's size (bilinear). Those of other
-    classes are an error when `strict`, and left out otherwise.
+    classes are an error when `strict`, and left out otherwise. `looking` is shown, as they are in
+    the package, the images that are not left out.
     Raises `JobError` naming bad rows, or counting images of a class not in `classes`.
     """
     shape = (data.samples, *model.shape)
@@ -60,8 +97,11 @@ def load(
             bad.append(row)
             continue
         try:
-            pixels[row.number] = _pixels(decode(row.image), model)
+            image = decode(row.image)
+            pixels[row.number] = _pixels(image, model)
             labels[row.number] = places.get(data.classes[row.label], -1)
+            if looking and labels[row.number] >= 0:
+                looking.at(image)
         except UnusableImageError as error:
             bad.append(Bad(row.number, error.problem))
     refuse_bad(bad, data.what)

@@ -1,12 +1,13 @@
 """Program `train`: train a model on a dataset and on every coalition that its method needs.
 
 Inputs `model`, a model package, and `asset-<id>`, a data package each. Settings `seed`,
-`assets` (ids), `method` (`shapley` or `equal`), `threads`. Every training starts at the
-same weights; its order of images depends on seed and coalition alone. The utility of a
-coalition is the number of validation images that its network gets right, that of the empty
-one what the most frequent class gets right. Output `model.safetensors`: the
-grand coalition's weights as they are released (`visdm.compute.network`). The classes of the
-job are those of the validation images.
+`assets` (ids), `method` (`shapley` or `equal`), `threads`. Images that an earlier asset of the
+job has, and those that an asset repeats, are left out first (`visdm.compute.distinct`); an asset
+of which nothing is left adds nothing to any coalition. Every training starts at the same
+weights; its order of images depends on seed and coalition alone. The utility of a coalition is
+the number of validation images that its network gets right, that of the empty one what the most
+frequent class gets right. Output `model.safetensors`: the grand coalition's weights as they are
+released (`visdm.compute.network`). The classes of the job are those of the validation images.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from safetensors.torch import save_file
 
 from visdm.compute import determinism, model_package
 from visdm.compute.coalitions import baseline, listed, schedule
+from visdm.compute.distinct import distinct
 from visdm.compute.network import builder, released, restore, specs, state_of
 from visdm.compute.rows import DataPackage
-from visdm.compute.samples import Samples, load
+from visdm.compute.samples import Looking, Samples, load
 from visdm.compute.training import fit, score
 from visdm.errors import JobError
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from visdm.compute.duplicates import Hashes
     from visdm.compute.model_package import ModelPackage
     from visdm.compute.network import Build
     from visdm.compute.training import Score
@@ -56,18 +59,29 @@ def run(
     # owners saw; what an asset has of other classes is of no use to it.
     classes = sorted(model.validation().classes)
     validation = load(model.validation(), model, classes)
-    dataset = Dataset({a: useful(packages[a], model, classes) for a in sorted(packages)})
+    parts, left_out = originals(packages, model, classes)
+    dataset = Dataset(parts)
     utilities: dict[Coalition, int] = {(): baseline(validation.labels.tolist())}
     with builder(model, len(classes)) as build:
         bench = Bench(model, build, dataset, validation, int(settings["seed"]))
         for done, coalition in enumerate(planned, start=1):
-            result, state = bench.train(coalition)
-            utilities[coalition] = result.correct
+            # The assets that have images left. Of these the whole job's is trained last.
+            effective = tuple(asset for asset in coalition if len(parts[asset]))
+            if effective not in utilities:
+                result, state = bench.train(effective)
+                utilities[effective] = result.correct
+            utilities[coalition] = utilities[effective]
             progress(done, len(planned))
     save_file(state, output / WEIGHTS)
     return {
         "utilities": listed(utilities),
         "validation": len(validation),
+        "kept": {str(asset): len(part) for asset, part in parts.items()},
+        "left_out": {
+            str(asset): {str(original): images for original, images in found.items()}
+            for asset, found in left_out.items()
+            if found
+        },
         "classes": classes,
         "metrics": {"accuracy": result.accuracy, "loss": result.loss},
         "tensors": specs(state),
@@ -77,9 +91,30 @@ def run(
     }
 
 
-def useful(package: DataPackage, model: ModelPackage, classes: Sequence[str]) -> Samples:
+def originals(
+    packages: Mapping[int, DataPackage], model: ModelPackage, classes: Sequence[str]
+) -> tuple[dict[int, Samples], dict[int, Mapping[int, int]]]:
+    """Decode all assets' images of the job's classes, each picture once.
+
+    Returns the samples that are left, and for each asset how many were left out, by the asset
+    that has the original. Raises `JobError` where an asset has no image of these classes.
+    """
+    samples: dict[int, Samples] = {}
+    hashes: dict[int, Hashes] = {}
+    for asset in sorted(packages):
+        looking = Looking()
+        samples[asset] = useful(packages[asset], model, classes, looking)
+        hashes[asset] = looking.hashes()
+    found = distinct(hashes)
+    kept = {a: part.having(torch.from_numpy(found[a].kept)) for a, part in samples.items()}
+    return kept, {asset: one.left_out for asset, one in found.items()}
+
+
+def useful(
+    package: DataPackage, model: ModelPackage, classes: Sequence[str], looking: Looking
+) -> Samples:
     """Decode an asset's images of the job's classes; raise `JobError` where it has none."""
-    samples = load(package, model, classes, strict=False)
+    samples = load(package, model, classes, strict=False, looking=looking)
     if not len(samples):
         raise JobError(f"the {package.what} holds no image of the job's classes")
     return samples

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from visdm.domain.copies import may_be_left_out
 from visdm.domain.documents import count, expect
 from visdm.domain.packages import Disclosure
 from visdm.domain.values import SHAPLEY, coalitions
@@ -28,11 +29,17 @@ MAX_VALIDATION = 10**9
 
 @dataclass(frozen=True)
 class Trained:
-    """The checked answer: right answers per coalition out of `validation`, and metrics."""
+    """The checked answer: right answers per coalition out of `validation`, and metrics.
+
+    `kept` says how many images of each asset were used, `left_out` how many of each were not, by
+    the asset that has the original.
+    """
 
     validation: int
     utilities: tuple[tuple[tuple[int, ...], int], ...]
     metrics: Mapping[str, float]
+    kept: Mapping[int, int]
+    left_out: Mapping[int, Mapping[int, int]]
 
 
 def read_trained(answer: Mapping[str, Any], method: str, assets: Sequence[int]) -> Trained:
@@ -45,11 +52,17 @@ def read_trained(answer: Mapping[str, Any], method: str, assets: Sequence[int]) 
             for coalition, right in (answer["utilities"] if planned else [])
         }
         metrics = {name: _metric(answer["metrics"][name]) for name in METRICS}
-    except (KeyError, TypeError, ValueError):
+        kept = {int(asset): count(n) for asset, n in answer["kept"].items()}
+        left_out = {
+            int(asset): {int(original): count(n) for original, n in originals.items()}
+            for asset, originals in answer["left_out"].items()
+        }
+        fits = sorted(kept) == sorted(assets) and may_be_left_out(left_out, kept)
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise JobError("its answer is not of the agreed shape") from None
-    if validation == 0 or set(given) != set(planned):
+    if validation == 0 or set(given) != set(planned) or not fits:
         raise JobError("its answer is not of the agreed shape")
-    return Trained(validation, tuple((c, given[c]) for c in planned), metrics)
+    return Trained(validation, tuple((c, given[c]) for c in planned), metrics, kept, left_out)
 
 
 def read_disclosure(answer: Mapping[str, Any]) -> Disclosure:

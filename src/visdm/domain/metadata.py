@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 SAME_SHARE = 0.5
-"""An asset of which more than this is in earlier ones, or in itself, is refused."""
+"""An asset of which more than this is repeated within it is refused."""
 
 EVEN_DIGITS = 9
 """Decimals of evenness: equal classes are exactly 1, whatever the last bits say."""
@@ -123,19 +123,6 @@ def _copies(value: object, asset: int, samples: int) -> Iterator[tuple[int, int]
         if count(images, samples + 1) == 0:
             raise ValueError("a copy of nothing")
         yield earlier, images
-
-
-def copied_from(prints: Iterable[str], earlier: Mapping[int, Iterable[str]]) -> int | None:
-    """Return where most of the images with these fingerprints were seen before.
-
-    Counted over all earlier assets together; named is the one that holds the most of them,
-    the earliest at a tie. None when most images are new.
-    """
-    own = set(prints)
-    shared = {asset: own & set(known) for asset, known in earlier.items()}
-    if len(set().union(*shared.values())) <= SAME_SHARE * len(own):
-        return None
-    return min(shared, key=lambda asset: (-len(shared[asset]), asset))
 
 
 def evenness(counts: Iterable[int]) -> float:

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.documents import expect, parse
+from visdm.domain.copies import contributing, may_be_left_out
+from visdm.domain.documents import count, expect, parse
 from visdm.domain.jobs import JobState, equal_parts, normalised, rewards, shares
 from visdm.domain.rounds import Task
 from visdm.domain.values import shapley
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from visdm.domain.jobs import Job
     from visdm.domain.rounds import Outcome, Terms
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Report:
     `inputs` maps each asset of the dataset, and the model, to the CID of its package.
     `utilities` lists coalitions (asset ids) with the validation images each one's model got
     right, of `validation` in all; empty for a test job. `values` are exact fractions as text,
-    by asset; `grants` is where the consumer finds the key of `result`.
+    by asset; `grants` is where the consumer finds the key of `result`. `kept` says how many images
+    of each asset were used, and `left_out` how many were not, since an earlier asset of the job has
+    them, or the asset itself once more: by asset, and by the one that has the original.
     """
 
     round: str
@@ -52,6 +55,8 @@ class Report:
     classes: tuple[str, ...]
     result: str
     grants: str
+    kept: Mapping[int, int]
+    left_out: Mapping[int, Mapping[int, int]]
     sandbox: str
     versions: Mapping[str, str]
     threads: int
@@ -94,6 +99,11 @@ def _typed(cls: type[Report], fields: dict[str, Any]) -> Report:
         fields[name] = tuple(expect(item, each) for item in expect(fields[name], list))
     for name, (key, each) in _TABLES.items():
         fields[name] = {key(k): expect(v, each) for k, v in fields[name].items()}
+    fields["kept"] = {int(k): count(v) for k, v in fields["kept"].items()}
+    fields["left_out"] = {
+        int(asset): {int(k): count(v) for k, v in originals.items()}
+        for asset, originals in fields["left_out"].items()
+    }
     fields["metrics"] = {str(k): float(expect(v, float)) for k, v in fields["metrics"].items()}
     fields["utilities"] = tuple(
         (tuple(expect(asset, int) for asset in coalition), expect(right, int))
@@ -121,10 +131,12 @@ def check(
     terms: Terms,
     outcome: Outcome,
     job: Job,
+    samples: Mapping[int, int],
 ) -> list[str]:
     """Return what is wrong with a report, as sentences; nothing when it holds.
 
-    `packages` are the CIDs of all assets on the chain; `job` carries the round's id.
+    `packages` are the CIDs of all assets on the chain; `job` carries the round's id;
+    `samples` are the numbers of images that assets were registered with.
 
     Whether the utilities are true takes a second provider that runs the job again; that
     everything else follows from them, and was paid, is checked here.
@@ -151,6 +163,7 @@ def check(
     ]
     if job.state is not JobState.SETTLED:
         wrong.append("the job is not settled")
+    wrong += _wrong_images(report, included, samples)
     try:
         expected = expected_shares(terms, outcome, report)
         if tuple(report.shares) != expected:
@@ -162,11 +175,33 @@ def check(
     return wrong
 
 
+def _wrong_images(report: Report, included: list[int], samples: Mapping[int, int]) -> list[str]:
+    """Return what cannot be of what the report says was used and left out."""
+    if sorted(report.kept) != included:
+        return ["the images used are not of the dataset"]
+    if not may_be_left_out(report.left_out, report.kept):
+        return ["the images left out are not those of an earlier asset of the dataset"]
+    wrong = []
+    used = set(contributing(report.kept))
+    for asset, kept in report.kept.items():
+        if kept + sum(report.left_out.get(asset, {}).values()) > samples[asset]:
+            wrong.append(f"asset {asset} has fewer images than were used and left out")
+    known = dict(report.utilities)
+    for coalition, right in known.items():
+        if known.get(tuple(asset for asset in coalition if asset in used)) != right:
+            wrong.append("an asset of which no image was used changes a utility")
+            break
+    return wrong
+
+
 def expected_shares(terms: Terms, outcome: Outcome, report: Report) -> tuple[int, ...]:
     """Return the shares by position that the report's own utilities lead to."""
     included = [a for place, a in enumerate(terms.assets) if outcome.includes(place)]
     if terms.task is Task.TEST or terms.method == "equal":
-        parts = dict(zip(included, equal_parts(len(included)), strict=True))
+        earning = [asset for asset in included if asset in contributing(report.kept)]
+        if not earning:
+            raise InputError("no image of any asset was used")
+        parts = dict(zip(earning, equal_parts(len(earning)), strict=True))
     else:
         values = values_of(report.utilities, report.validation)
         if sorted(values) != included:

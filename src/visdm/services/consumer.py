@@ -189,8 +189,11 @@ class Consumer:
         if outcome is None:
             raise UnknownError("closed round", round_, hint="see `visdm round list`")
         terms = self.chain.rounds()[round_]
-        packages = {asset.asset: asset.package for asset in self.chain.assets()}
-        return check(self.report(round_), packages, terms, outcome, self._settled(round_))
+        assets = self.chain.assets()
+        packages = {asset.asset: asset.package for asset in assets}
+        samples = {asset.asset: asset.samples for asset in assets}
+        report = self.report(round_)
+        return check(report, packages, terms, outcome, self._settled(round_), samples)
 
     def result(self, round_: str, target: Path) -> Report:
         """Fetch, decrypt and check the result of a settled job; write it to `target`."""

@@ -11,22 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 from visdm.domain.answers import Trained, read_disclosure, read_trained
 from visdm.domain.assets import Asset, Kind, State
-from visdm.domain.documents import parse
+from visdm.domain.copies import contributing, earlier_than, read_copies
 from visdm.domain.jobs import JobState, equal_parts, rewards, shares
-from visdm.domain.metadata import SAME_SHARE, Metadata, copied_from
+from visdm.domain.metadata import SAME_SHARE, Metadata
 from visdm.domain.packages import Disclosure
 from visdm.domain.release import check_release, header_end
 from visdm.domain.reports import Report, values_of
 from visdm.domain.rounds import Task
 from visdm.domain.values import MAX_EXACT, METHODS, SHAPLEY
-from visdm.errors import InputError, JobError, NotGrantedError, UnknownError, VaultError, WorldError
+from visdm.errors import (
+    InputError,
+    JobError,
+    NotGrantedError,
+    UnknownError,
+    VaultError,
+    WorldError,
+)
 from visdm.ports import Computation, Limits, silent
-from visdm.services import parcels
+from visdm.services import compared, parcels
+from visdm.services.compared import PRINTS_LIMIT
 from visdm.services.fees import fee_of
 from visdm.services.profiles import profiled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from fractions import Fraction
     from pathlib import Path
 
@@ -37,12 +45,7 @@ if TYPE_CHECKING:
 
 RESULT = "model.safetensors"
 IMAGES = "images.parquet"
-PRINTS = "fingerprints.json"
-PRINTS_LIMIT = 1 << 26
-"""Bytes of an asset's fingerprints: some 450,000 images."""
-
-SEALED_LIMIT = PRINTS_LIMIT + (1 << 16)
-"""Bytes of the same sealed: age adds sixteen to each 64 KiB, and a header."""
+PRINTS = "prints.parquet"
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class ComputeProvider:
 
     def undescribed(self) -> list[Asset]:
         """Return the assets that wait for this provider's description, oldest first."""
-        mine = self._indices()
+        mine = self.indices()
         return [
             asset
             for asset in self.chain.assets()
@@ -115,7 +118,7 @@ class ComputeProvider:
 
         A job past its deadline is the consumer's to call back, and not among them.
         """
-        mine, rounds, now = self._indices(), self.chain.rounds(), self.chain.now()
+        mine, rounds, now = self.indices(), self.chain.rounds(), self.chain.now()
         return [
             round_
             for round_, job in self.chain.jobs().items()
@@ -154,7 +157,7 @@ class ComputeProvider:
 
     def unpaid_jobs(self) -> list[str]:
         """Return the settled jobs of this provider whose owners are not all credited yet."""
-        mine, rounds = self._indices(), self.chain.rounds()
+        mine, rounds = self.indices(), self.chain.rounds()
         return [
             round_
             for round_, job in self.chain.jobs().items()
@@ -167,7 +170,8 @@ class ComputeProvider:
             return 0
         return self.chain.withdraw()
 
-    def _indices(self) -> set[int]:
+    def indices(self) -> set[int]:
+        """Return what this account is announced as."""
         return {p.index for p in self.chain.providers() if p.account == self.chain.account}
 
     def _open(self, asset: Asset, target: Path) -> Grant:
@@ -191,8 +195,13 @@ class ComputeProvider:
                 classes=tuple(profile["classes"]),
                 summary=profile,
             )
-        settings = {"workers": self.threads}
-        found = self._run("describe", settings, {"package": package}, output, progress)
+        earlier = earlier_than(asset, self.chain.assets())
+        settings = {
+            "workers": self.threads,
+            "samples": {str(known.asset): known.samples for known in earlier},
+        }
+        inputs = {"package": package, **compared.fetch(self, earlier, private)}
+        found = self._run("describe", settings, inputs, output, progress)
         if found["samples"] != asset.samples:
             raise InputError(
                 f"it holds {found['samples']} samples, but {asset.samples} were registered"
@@ -200,7 +209,7 @@ class ComputeProvider:
         if found["duplicates"] > SAME_SHARE * asset.samples:
             raise InputError("most of its images are repeated")
         prints = self._prints(output / PRINTS)
-        self._refuse_copy(asset, parse(prints)["sha256"])
+        copies = read_copies(found, asset.samples, [known.asset for known in earlier])
         # The package says what its owner discloses; nothing here may say otherwise.
         disclosure = read_disclosure(found)
         public = disclosure is Disclosure.FULL
@@ -210,34 +219,17 @@ class ComputeProvider:
             name=str(found["name"]),
             samples=asset.samples,
             classes=tuple(found["classes"]),
-            summary=found,
+            summary={name: said for name, said in found.items() if name != "copies"},
             images=self.store.put(output / IMAGES) if public else "",
             prints=self.store.write(self.vault.seal(prints, self.vault.recipient)),
             disclosure=disclosure,
+            copies=copies,
         )
 
     def _prints(self, path: Path) -> bytes:
         if self.scratch.size(path) > PRINTS_LIMIT:
             raise InputError("it holds more images than this provider can compare")
         return self.scratch.read(path, PRINTS_LIMIT)
-
-    def _refuse_copy(self, asset: Asset, prints: list[str]) -> None:
-        """Raise where an earlier asset holds most of these images: it keeps the credit."""
-        original = copied_from(prints, dict(self._earlier_prints(asset)))
-        if original is not None:
-            raise InputError(f"most of its images are those of asset {original}")
-
-    def _earlier_prints(self, asset: Asset) -> Iterator[tuple[int, list[str]]]:
-        mine = self._indices()
-        for earlier in self.chain.assets():
-            described = earlier.metadata and earlier.kind is Kind.DATA and earlier.provider in mine
-            # Whoever took its own images off the market may bring them again.
-            again = earlier.state is State.RETIRED and earlier.owner == asset.owner
-            if described and not again and earlier.asset < asset.asset:
-                document = self.store.read(earlier.metadata)
-                metadata = Metadata.from_bytes(document, cid=earlier.metadata)
-                prints = self.vault.unseal(self.store.read(metadata.prints, SEALED_LIMIT))
-                yield earlier.asset, parse(prints)["sha256"]
 
     def _consenting(self, terms: Terms, outcome: Outcome) -> list[Asset]:
         """Return the dataset, after a last look at its owners' consent."""
@@ -315,7 +307,8 @@ class ComputeProvider:
             values = values_of(trained.utilities, trained.validation)
             parts = shares(values)
         else:
-            parts = dict(zip(numbers, equal_parts(len(numbers)), strict=True))
+            earning = contributing(trained.kept)
+            parts = dict(zip(earning, equal_parts(len(earning)), strict=True))
         split = tuple(parts.get(asset, 0) for asset in terms.assets)
         return Report(
             round=job.round,
@@ -334,6 +327,8 @@ class ComputeProvider:
             classes=classes,
             result=parcel.package,
             grants=parcel.grants,
+            kept=trained.kept,
+            left_out=trained.left_out,
             sandbox=self.sandbox.name,
             versions=self.sandbox.versions,
             threads=self.threads,

@@ -37,7 +37,7 @@ CAN = (
 )
 CANNOT = (
     "the images: no pixel and no thumbnail is in the three files",
-    "faces, writing, texture and other detail finer than about an eighth of an image's side",
+    "detail finer than about an eighth of an image's side, such as writing or a face in a crowd",
     "where, when and with what an image was taken: EXIF is not read",
 )
 
@@ -53,9 +53,10 @@ def told() -> Markup:
         tag("ul", *(tag("li", line) for line in CANNOT), class_="told"),
         tag(
             "p",
-            "Images that are themselves about 8 x 8 pixels are given away nearly whole. This page "
-            "alone tells less than the table: figures of all images together, and of single ones "
-            "their path, their place on the map and whether they are at an end of a measure.",
+            "Images of few pixels, or of few colours in few shapes, are given away nearly whole. "
+            "This page alone tells less than the table: figures of all images together, and of "
+            "single ones their path, their place on the map and whether they are at an end of a "
+            "measure.",
             class_="soft",
         ),
     )
@@ -179,7 +180,7 @@ def repeats(summary: Mapping[str, Any], groups: Sequence[Sequence[str]]) -> Mark
             text += f" The {len(shown)} largest of {len(groups):,} groups:"
         parts += [tag("p", text), tag("ul", *items, class_="groups")]
     elif "near_duplicates" in summary:
-        parts.append(tag("p", "No two others are nearly the same."))
+        parts.append(tag("p", "No image nearly repeats another."))
     return section("repeats", "Images that repeat each other", *parts)
 
 

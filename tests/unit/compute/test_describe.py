@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 import pytest
+from PIL import Image
 
 from unit.compute.fabricated import data_package, encoded, ignore, said
 from visdm.compute import describe
-from visdm.compute.describe import FINGERPRINTS, IMAGES, SEALED
+from visdm.compute.copies import read_prints
+from visdm.compute.describe import IMAGES, PRINTS
 from visdm.compute.images import SCHEMA
+from visdm.compute.looks import hashes_of
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 
 def noise(seed: int, height: int = 12, width: int = 16) -> bytes:
     return encoded(np.random.default_rng(seed).integers(0, 256, (height, width, 3)))
+
+
+def detailed(seed: int) -> bytes:
+    """Return a picture that is neither plain nor like another."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3)).astype(np.uint8)
+    return encoded(np.asarray(Image.fromarray(coarse).resize((40, 40), Image.Resampling.BICUBIC)))
 
 
 @pytest.fixture
@@ -78,11 +87,13 @@ def test_fingerprints_are_kept_apart_from_what_is_published(
     described: tuple[dict[str, Any], Path],
 ) -> None:
     summary, output = described
-    prints = json.loads((output / FINGERPRINTS).read_text())["sha256"]
-    assert len(prints) == 4
-    assert prints == sorted(prints)
+    hashes, prints = read_prints(output / PRINTS)
+    assert hashes is None  # they are public
+    assert len(prints) == 5
+    assert prints[0] == prints[3]
     public = json.dumps(summary).encode() + (output / IMAGES).read_bytes()
-    assert not any(fingerprint.encode() in public for fingerprint in prints)
+    assert not any(bytes(each) in public for each in prints)
+    assert not any(each.hex().encode() in public for each in prints)
 
 
 def test_the_same_images_offered_again_have_the_same_fingerprints(tmp_path: Path) -> None:
@@ -94,8 +105,51 @@ def test_the_same_images_offered_again_have_the_same_fingerprints(tmp_path: Path
         files = files if name == "one" else files[::-1]
         package = data_package(tmp_path / name, files, [0] * 4, ["cat"])
         describe.run({}, {"package": package}, tmp_path, ignore)
-        found.append((tmp_path / FINGERPRINTS).read_text())
+        found.append(sorted(read_prints(tmp_path / PRINTS)[1].tolist()))
     assert found[0] == found[1]
+
+
+def test_images_of_earlier_assets_are_counted_for_the_earliest(tmp_path: Path) -> None:
+    def describe_pictures(name: str, seeds: list[int], earlier: list[str]) -> dict[str, Any]:
+        files = [detailed(seed) for seed in seeds]
+        package = data_package(tmp_path / "p", files, [0] * len(files), ["cat"])
+        inputs = {"package": package}
+        for number, known in enumerate(earlier, start=1):
+            inputs |= {f"table-{number}": tmp_path / known / IMAGES}
+            inputs |= {f"prints-{number}": tmp_path / known / PRINTS}
+        (tmp_path / name).mkdir()
+        samples = {str(number): len(files) for number in range(1, len(earlier) + 1)}
+        return describe.run({"samples": samples}, inputs, tmp_path / name, ignore)
+
+    assert describe_pictures("a", [0, 1, 2, 3], [])["copies"] == {}
+    assert describe_pictures("b", [3, 4, 5, 6], ["a"])["copies"] == {"1": 1}
+    third = describe_pictures("c", [3, 4, 7, 8], ["a", "b"])
+    assert third["copies"] == {"1": 1, "2": 1}
+    assert (third["duplicates"], third["near_duplicates"]) == (0, 0)
+    assert describe_pictures("d", [9, 9, 4, 4], ["a", "b", "c"])["near_duplicates"] == 2
+
+
+@pytest.mark.parametrize("damage", ["no Parquet", "fewer rows", "another column", "lying counts"])
+def test_a_broken_table_of_a_stranger_is_told_and_stops_nobody(tmp_path: Path, damage: str) -> None:
+    package = data_package(tmp_path / "p", [detailed(n) for n in range(4)], [0] * 4, ["cat"])
+    describe.run({}, {"package": package}, tmp_path, ignore)
+    table, strange = pq.read_table(tmp_path / IMAGES), tmp_path / "strange"
+    if damage == "fewer rows":
+        table = table.slice(0, 3)
+    elif damage == "another column":
+        table = table.set_column(
+            table.column_names.index("average_hash"), "average_hash", table["row"]
+        )
+    elif damage == "lying counts":
+        place = table.column_names.index("histogram")
+        table = table.set_column(place, "histogram", [[[1] * 256] * 4])
+    pq.write_table(table, strange)
+    if damage == "no Parquet":
+        strange.write_bytes(b"PAR1 not at all PAR1")
+    inputs = {"package": package, "table-7": strange, "table-9": tmp_path / IMAGES}
+    (tmp_path / "again").mkdir()
+    found = describe.run({"samples": {"7": 4, "9": 4}}, inputs, tmp_path / "again", ignore)
+    assert (found["uncompared"], found["copies"]) == ([7], {"9": 4})
 
 
 def test_every_bad_row_is_named_by_its_number(tmp_path: Path) -> None:
@@ -140,11 +194,12 @@ def test_an_aggregate_package_leaves_no_table_and_keeps_its_hashes_with_the_fing
         package = data_package(place / "p", files, [0] * 12, ["cat"], disclosure=place.name)
         summary = describe.run({}, {"package": package}, place, ignore)
         assert summary["disclosure"] == place.name
-    assert {path.name for path in aggregate.iterdir()} == {"p", FINGERPRINTS}
+    assert {path.name for path in aggregate.iterdir()} == {"p", PRINTS}
     rows = pq.read_table(full / IMAGES)
-    kept = json.loads((aggregate / FINGERPRINTS).read_text())
-    assert kept["hashes"] == {name: rows.column(name).to_pylist() for name in SEALED}
-    assert kept["sha256"] == json.loads((full / FINGERPRINTS).read_text())["sha256"]
+    hashes, digests = read_prints(aggregate / PRINTS)
+    assert hashes is not None
+    assert (hashes.bits == hashes_of(rows).bits).all()
+    assert (digests == read_prints(full / PRINTS)[1]).all()
 
 
 def test_a_package_from_before_there_was_a_choice_discloses_all(
@@ -184,7 +239,7 @@ def test_two_workers_write_the_same_bytes_as_one(tmp_path: Path) -> None:
     for workers in (1, 2):
         summary = describe.run({"workers": workers}, {"package": package}, tmp_path, ignore)
         table = (tmp_path / IMAGES).read_bytes()
-        found.append((json.dumps(summary), table, (tmp_path / FINGERPRINTS).read_text()))
+        found.append((json.dumps(summary), table, (tmp_path / PRINTS).read_bytes()))
     assert found[0] == found[1]
 
 

@@ -195,3 +195,20 @@ def test_a_ray_cluster_answers_in_order_and_raises_what_a_batch_raises(cluster: 
         assert found == [n * n for n in range(30)]
         with pytest.raises(UnusableImageError, match="is damaged"):
             list(pool.map(spoilt, range(20)))
+
+
+def test_batches_and_answers_larger_than_a_pipe_holds_keep_nobody_waiting_for_the_other() -> None:
+    large = b"x" * 3_000_000
+    with open_pool(2) as pool:
+        assert sum(map(len, pool.map(bytes, [large] * 12))) == 12 * len(large)
+
+
+def test_an_address_where_nothing_listens_is_told_at_once() -> None:
+    pytest.importorskip("ray")
+    begun = time.monotonic()
+    with (
+        pytest.raises(InputError, match="no Ray cluster at"),
+        open_pool(2, "127.0.0.1:1"),
+    ):
+        pass
+    assert time.monotonic() - begun < 30

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unit.compute.tables import table
@@ -149,6 +149,7 @@ def test_an_asset_without_images_has_counts_alone() -> None:
 # The same rows, the same bytes.
 
 
+@settings(deadline=None)  # a table is made up for every example
 @given(st.integers(1, 80), st.randoms(use_true_random=False))
 def test_the_same_images_give_the_same_bytes_in_whatever_pieces_and_order(
     pieces: int,
@@ -163,6 +164,7 @@ def test_the_same_images_give_the_same_bytes_in_whatever_pieces_and_order(
         assert json.dumps(summary(rows.take(order), pieces, disclosure=disclosure)) == whole
 
 
+@settings(deadline=None)  # a table is made up for every example
 @given(st.lists(st.sampled_from("abc"), max_size=40), st.integers(0, 99))
 def test_a_summary_is_of_the_shape_that_readers_check(labels: list[str], seed: int) -> None:
     for disclosure in Disclosure:
@@ -221,6 +223,7 @@ def test_what_is_left_when_told_classes_are_subtracted_is_a_group_itself(
     assert set(summary(table(labels), disclosure=AGGREGATE)["by_class"]) == told
 
 
+@settings(deadline=None)  # a table is made up for every example
 @given(st.lists(st.integers(0, 25), min_size=4, max_size=4), st.integers(0, 9))
 def test_no_subtraction_leaves_fewer_images_than_a_group(sizes: list[int], seed: int) -> None:
     names = ("cat", "dog", "owl", "yak")

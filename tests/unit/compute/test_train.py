@@ -165,7 +165,8 @@ def test_who_gets_the_weights_gets_the_accuracy_that_was_reported(
 def test_classes_of_a_job_are_those_of_its_validation_images_by_name(tmp_path: Path) -> None:
     flat = [encoded(np.full((8, 8), grey)) for grey in (20, 20, 120, 120, 230, 230)]
     dark_grey = data_package(tmp_path / "1", flat[:4], [1, 1, 0, 0], ["grey", "dark"])
-    white_grey = data_package(tmp_path / "2", flat[2:], [1, 1, 0, 0], ["white", "grey"])
+    greys = [encoded(np.full((8, 8), grey)) for grey in (118, 122)]  # not those of the first
+    white_grey = data_package(tmp_path / "2", greys + flat[4:], [1, 1, 0, 0], ["white", "grey"])
     validation = data_package(tmp_path / "v", flat, [1, 1, 0, 0, 2, 2], ["grey", "dark", "white"])
     settings = toml(epochs=60, rate=0.02)
     model = model_package(tmp_path / "m", validation, settings=settings)

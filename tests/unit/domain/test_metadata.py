@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visdm.domain.assets import Kind
-from visdm.domain.metadata import FORMAT, Metadata, copied_from, evenness
+from visdm.domain.metadata import FORMAT, Metadata, evenness
 from visdm.domain.packages import Disclosure
 from visdm.errors import BlobError
 
@@ -229,37 +229,6 @@ def test_the_share_that_is_copied_is_counted_over_all_earlier_assets() -> None:
 def test_copies_are_of_earlier_assets_and_no_more_than_there_are_images(copies: object) -> None:
     with pytest.raises(BlobError, match=f"{CID}: not a metadata document"):
         Metadata.from_bytes(altered(copies=copies), cid=CID)
-
-
-@pytest.mark.parametrize(
-    ("prints", "copied"),
-    [
-        (["a", "b", "c", "d"], None),
-        (["a", "b", "x", "y"], None),
-        (["a", "b", "c", "x"], None),
-        (["m", "n", "o", "x"], 2),
-        (["m", "n", "o", "p"], 2),
-        (["m", "n", "n", "n", "x"], 2),
-        ([], None),
-    ],
-)
-def test_an_asset_is_a_copy_where_most_of_it_is_in_an_earlier_one(
-    prints: list[str], copied: int | None
-) -> None:
-    earlier = {3: ["m", "n", "o", "p"], 2: ["m", "n", "o", "p", "q"], 1: ["a", "b"]}
-    assert copied_from(prints, earlier) == copied
-
-
-def test_half_of_an_asset_is_not_most_of_it() -> None:
-    assert copied_from(["a", "b"], {1: ["a"]}) is None
-    assert copied_from(["a", "b", "c"], {1: ["a", "b"]}) == 1
-
-
-def test_an_asset_put_together_of_earlier_ones_is_a_copy_of_the_one_it_has_most_of() -> None:
-    earlier = {4: ["a", "b"], 2: ["c", "d"], 3: ["e", "f", "g"]}
-    assert copied_from(["a", "c", "e", "x", "y", "z"], earlier) is None
-    assert copied_from(["a", "c", "e", "f", "x", "y"], earlier) == 3
-    assert copied_from(["a", "c", "x"], earlier) == 2
 
 
 # Evenness.

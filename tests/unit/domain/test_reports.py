@@ -59,14 +59,25 @@ RIGHT = {
 """Validation images got right, of a hundred."""
 
 
-def honest(terms: Terms = TERMS) -> tuple[Report, Job]:
-    """Return a report that follows from `RIGHT`, and its settled job."""
-    utilities = tuple(RIGHT.items())
+SAMPLES = {3: 200, 5: 200, 8: 100, 13: 100}
+"""Images that assets were registered with."""
+
+
+def honest(terms: Terms = TERMS, *, copied: bool = False) -> tuple[Report, Job]:
+    """Return a report that follows from `RIGHT`, and its settled job.
+
+    Where it is `copied`, asset 13 has nothing but images of asset 5.
+    """
+    utilities = tuple(
+        (coalition, RIGHT[tuple(a for a in coalition if a != 13)] if copied else right)
+        for coalition, right in RIGHT.items()
+    )
     values = values_of(utilities, 100)
     parts = shares(values)
     if terms.task is Task.TEST or terms.method == "equal":
         utilities, values = (), {}
-        parts = dict(zip((3, 5, 13), equal_parts(3), strict=True))
+        earning = (3, 5) if copied else (3, 5, 13)
+        parts = dict(zip(earning, equal_parts(len(earning)), strict=True))
     by_position = tuple(parts.get(asset, 0) for asset in terms.assets)
     report = Report(
         round=ROUND,
@@ -85,6 +96,8 @@ def honest(terms: Terms = TERMS) -> tuple[Report, Job]:
         classes=("cat", "dog"),
         result="bafkreiresult",
         grants="bafkreigrants",
+        kept={3: 200, 5: 190, 13: 0 if copied else 100},
+        left_out={5: {3: 7, 5: 3}, 13: {5: 100}} if copied else {5: {3: 7, 5: 3}},
         sandbox="none",
         versions={"torch": "2"},
         threads=1,
@@ -114,16 +127,16 @@ OTHERWISE = {
 
 
 def test_an_honest_report_holds() -> None:
-    assert check(REPORT, PACKAGES, TERMS, OUTCOME, JOB) == []
+    assert check(REPORT, PACKAGES, TERMS, OUTCOME, JOB, SAMPLES) == []
 
 
 @pytest.mark.parametrize("kind", OTHERWISE)
 def test_an_honest_report_of_equal_shares_holds(kind: str) -> None:
     report, job = honest(OTHERWISE[kind])
-    assert check(report, PACKAGES, OTHERWISE[kind], OUTCOME, job) == []
+    assert check(report, PACKAGES, OTHERWISE[kind], OUTCOME, job, SAMPLES) == []
     skewed = (WHOLE - 2, 1, 0, 1)
     paid = replace(report, shares=skewed, rewards=rewards(report.price, skewed))
-    wrong = check(paid, PACKAGES, OTHERWISE[kind], OUTCOME, replace(job, shares=skewed))
+    wrong = check(paid, PACKAGES, OTHERWISE[kind], OUTCOME, replace(job, shares=skewed), SAMPLES)
     assert wrong == ["the shares do not follow from the utilities"]
 
 
@@ -145,6 +158,8 @@ FORGED: dict[str, tuple[Any, str]] = {
     "price": (OUTCOME.price + 1, "the price is "),
     "fee": (299, "the fee is 299 in the report, 300 on the chain"),
     "result": ("bafkreiother", "the result is 'bafkreiother' in the report"),
+    "kept": ({**REPORT.kept, 3: 201}, "asset 3 has fewer images than were used and left out"),
+    "left_out": ({3: {5: 1}}, "the images left out are not those of an earlier asset"),
 }
 OPEN = {"validation", "metrics", "classes", "grants", "sandbox", "versions", "threads"}
 """What nothing on the chain speaks of: only a second run tells."""
@@ -157,22 +172,63 @@ def test_every_field_is_checked_or_known_not_to_be() -> None:
 @pytest.mark.parametrize("field", FORGED)
 def test_an_altered_field_is_found(field: str) -> None:
     value, complaint = FORGED[field]
-    wrong = check(replace(REPORT, **{field: value}), PACKAGES, TERMS, OUTCOME, JOB)
+    wrong = check(replace(REPORT, **{field: value}), PACKAGES, TERMS, OUTCOME, JOB, SAMPLES)
     assert any(sentence.startswith(complaint) for sentence in wrong), wrong
     assert all(sentence.isprintable() for sentence in wrong)
+
+
+@pytest.mark.parametrize("method", ["shapley", "equal"])
+def test_an_asset_of_nothing_but_copies_earns_nothing(method: str) -> None:
+    terms = replace(TERMS, method=method)
+    report, job = honest(terms, copied=True)
+    assert check(report, PACKAGES, terms, OUTCOME, job, SAMPLES) == []
+    assert report.shares[3] == 0
+    assert sum(report.shares) == WHOLE
+
+
+def test_an_asset_of_which_nothing_was_used_changes_no_utility() -> None:
+    forged = replace(REPORT, kept={**REPORT.kept, 13: 0}, left_out={13: {5: 100}})
+    wrong = check(forged, PACKAGES, TERMS, OUTCOME, JOB, SAMPLES)
+    assert wrong == ["an asset of which no image was used changes a utility"]
+
+
+def test_an_honest_asset_is_not_left_out_of_equal_shares() -> None:
+    terms = OTHERWISE["equal"]
+    report, job = honest(terms)
+    forged = replace(report, kept={**report.kept, 13: 0}, left_out={13: {5: 100}})
+    wrong = check(forged, PACKAGES, terms, OUTCOME, job, SAMPLES)
+    assert wrong == ["the shares do not follow from the utilities"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "left_out"),
+    [
+        ({3: 0, 5: 190, 13: 100}, {}),
+        ({3: 200, 5: 190, 13: 100}, {5: {13: 1}}),
+        ({3: 200, 5: 190, 13: 100}, {8: {3: 1}}),
+        ({3: 200, 5: 190, 13: 100}, {5: {8: 1}}),
+        ({3: 200, 5: 190, 13: 100}, {5: {3: 0}}),
+    ],
+)
+def test_images_that_nobody_can_have_left_out_are_found(
+    kept: dict[int, int], left_out: dict[int, dict[int, int]]
+) -> None:
+    forged = replace(REPORT, kept=kept, left_out=left_out)
+    wrong = check(forged, PACKAGES, TERMS, OUTCOME, JOB, SAMPLES)
+    assert wrong == ["the images left out are not those of an earlier asset of the dataset"]
 
 
 @pytest.mark.parametrize(("coalition", "by"), list(product(RIGHT, (-1, 1))))
 def test_a_utility_altered_by_one_image_is_found(coalition: tuple[int, ...], by: int) -> None:
     utilities = tuple((RIGHT | {coalition: RIGHT[coalition] + by}).items())
-    wrong = check(replace(REPORT, utilities=utilities), PACKAGES, TERMS, OUTCOME, JOB)
+    wrong = check(replace(REPORT, utilities=utilities), PACKAGES, TERMS, OUTCOME, JOB, SAMPLES)
     assert wrong == ["the values do not follow from the utilities"]
 
 
 @pytest.mark.parametrize("right", [-1, 101])
 def test_a_utility_that_counts_no_images_is_found(right: int) -> None:
     utilities = tuple((RIGHT | {(3,): right}).items())
-    wrong = check(replace(REPORT, utilities=utilities), PACKAGES, TERMS, OUTCOME, JOB)
+    wrong = check(replace(REPORT, utilities=utilities), PACKAGES, TERMS, OUTCOME, JOB, SAMPLES)
     assert wrong == ["a utility is not a count of the validation images"]
 
 
@@ -184,19 +240,19 @@ def test_utilities_of_an_asset_that_did_not_consent_are_found() -> None:
         utilities=tuple(everybody.items()),
         values={asset: str(value) for asset, value in values.items()},
     )
-    wrong = check(forged, PACKAGES, TERMS, OUTCOME, JOB)
+    wrong = check(forged, PACKAGES, TERMS, OUTCOME, JOB, SAMPLES)
     assert wrong == ["the utilities are not those of the dataset"]
 
 
 @pytest.mark.parametrize("state", [JobState.FUNDED, JobState.REFUNDED])
 def test_a_report_of_a_job_that_was_not_settled_is_found(state: JobState) -> None:
-    wrong = check(REPORT, PACKAGES, TERMS, OUTCOME, replace(JOB, state=state))
+    wrong = check(REPORT, PACKAGES, TERMS, OUTCOME, replace(JOB, state=state), SAMPLES)
     assert wrong == ["the job is not settled"]
 
 
 def test_rewards_that_were_not_paid_are_found() -> None:
     paid = replace(JOB, shares=moved(JOB.shares))
-    wrong = check(REPORT, PACKAGES, TERMS, OUTCOME, paid)
+    wrong = check(REPORT, PACKAGES, TERMS, OUTCOME, paid, SAMPLES)
     assert len(wrong) == 1
     assert wrong[0].startswith("the shares ")
 
@@ -213,7 +269,7 @@ def test_rewards_that_were_not_paid_are_found() -> None:
     ids=["one left out", "one that rejected", "two swapped", "another model", "none"],
 )
 def test_a_report_on_other_packages_than_those_agreed_on_is_found(inputs: dict[int, str]) -> None:
-    wrong = check(replace(REPORT, inputs=inputs), PACKAGES, TERMS, OUTCOME, JOB)
+    wrong = check(replace(REPORT, inputs=inputs), PACKAGES, TERMS, OUTCOME, JOB, SAMPLES)
     assert len(wrong) == 1
     assert wrong[0].startswith("the input is ")
 
@@ -283,7 +339,7 @@ def test_a_document_without_a_field_is_refused(field: str) -> None:
         b"null",
         b"[]",
         b"\xff",
-        altered(format=2),
+        altered(format=1),
         altered(format=None),
         altered(more="than is asked for"),
         altered(inputs=[]),
@@ -295,6 +351,9 @@ def test_a_document_without_a_field_is_refused(field: str) -> None:
         altered(utilities=7),
         altered(shares=7),
         altered(classes=None),
+        altered(kept=7),
+        altered(kept={"3": "all"}),
+        altered(left_out={"5": [3]}),
     ],
 )
 def test_what_is_no_report_is_refused(document: bytes) -> None:

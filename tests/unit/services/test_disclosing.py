@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
+from visdm.compute.copies import read_prints
 from visdm.compute.images import HASHES, HISTOGRAMS, decode, fingerprint, measure
+from visdm.compute.looks import look
 from visdm.domain.assets import State
-from visdm.domain.documents import parse
 from visdm.domain.metadata import Metadata
 from visdm.domain.packages import DISCLOSURE_KEY, Disclosure
 from visdm.domain.summaries import MIN_GROUP
@@ -45,10 +46,10 @@ def twelve(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def described(world: World, folder: Path, disclosure: Disclosure) -> tuple[Asset, Metadata]:
-    offered = world.supplier("supplier-1").offer(
-        folder, name="mine", provider=1, disclosure=disclosure
-    )
+def described(
+    world: World, folder: Path, disclosure: Disclosure, *, by: str = "supplier-1"
+) -> tuple[Asset, Metadata]:
+    offered = world.supplier(by).offer(folder, name="mine", provider=1, disclosure=disclosure)
     assert offered.summary.disclosure is disclosure
     world.provider("provider-1", Limits()).describe_waiting()
     asset = world.chain("operator").assets()[offered.asset - 1]
@@ -141,29 +142,44 @@ def test_an_aggregate_asset_of_few_images_tells_its_counts_alone(
     _, metadata = described(world, parts["a"], AGGREGATE)
     assert metadata.samples == 8 < MIN_GROUP
     assert set(metadata.summary) == {
-        *("name", "samples", "classes", "class_counts", "duplicates", "disclosure")
+        *("name", "samples", "classes", "class_counts", "duplicates", "disclosure"),
+        *("near_duplicates", "uncompared"),
     }
 
 
 def test_the_hashes_of_an_aggregate_asset_stay_sealed_with_its_provider(
-    world: World, twelve: Path
+    world: World, twelve: Path, tmp_path: Path
 ) -> None:
     _, metadata = described(world, twelve, AGGREGATE)
     provider = world.provider("provider-1", Limits())
-    prints = parse(provider.vault.unseal(world.store.read(metadata.prints)))
-    files = sorted(twelve.rglob("*.png"))
-    hashes = [each.perceptual_hash for each in measure([decode(f.read_bytes()) for f in files])]
-    assert prints["hashes"]["perceptual_hash"] == hashes
-    assert len(prints["sha256"]) == 12
+    kept = tmp_path / "prints"
+    kept.write_bytes(provider.vault.unseal(world.store.read(metadata.prints)))
+    hashes, digests = read_prints(kept)
+    images = [decode(file.read_bytes()) for file in sorted(twelve.rglob("*.png"))]
+    assert hashes is not None
+    assert (hashes.bits == look(images).bits).all()
+    assert [each.hex() for each in digests] == [fingerprint(image) for image in images]
 
 
 def test_a_copy_of_an_aggregate_asset_is_noticed_by_its_provider(
     world: World, twelve: Path
 ) -> None:
     described(world, twelve, AGGREGATE)
-    world.supplier("supplier-2").offer(twelve, name="also mine", provider=1)
-    world.provider("provider-1", Limits()).describe_waiting()
-    assert world.chain("operator").assets()[1].refusal == "most of its images are those of asset 1"
+    _, copy = described(world, twelve, Disclosure.FULL, by="supplier-2")
+    assert copy.copies == {1: 12}
+
+
+def test_nobody_can_ask_an_aggregate_asset_whether_it_holds_an_image(
+    world: World, twelve: Path, tmp_path: Path
+) -> None:
+    """By registering that image, and nine more of anything."""
+    described(world, twelve, AGGREGATE)
+    asked = tmp_path / "asked"
+    shutil.copytree(twelve, asked)
+    for file in sorted(asked.rglob("*.png"))[:3]:
+        file.unlink()
+    _, probe = described(world, asked, Disclosure.FULL, by="supplier-2")
+    assert probe.copies == {}
 
 
 def test_a_provider_has_no_setting_that_discloses_more_than_the_owner_did(
@@ -179,7 +195,7 @@ def test_a_provider_has_no_setting_that_discloses_more_than_the_owner_did(
 
     monkeypatch.setattr(type(provider.sandbox), "run", eager)
     _, metadata = described(world, twelve, AGGREGATE)
-    assert asked == [{"workers"}]
+    assert asked == [{"workers", "samples"}]
     assert (metadata.disclosure, metadata.images) == (AGGREGATE, "")
     assert found_of_single_images(world, twelve) == set()
 

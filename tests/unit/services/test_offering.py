@@ -31,6 +31,10 @@ def describe_all(world: World) -> list[Asset]:
     return list(provider.chain.assets())
 
 
+def metadata_of(world: World, asset: Asset) -> Metadata:
+    return Metadata.from_bytes(world.store.read(asset.metadata), cid=asset.metadata)
+
+
 def offered(supplier: Supplier, folder: Path) -> Asset:
     number = supplier.offer(folder, name="mine", provider=1).asset
     return supplier.chain.assets()[number - 1]
@@ -115,7 +119,7 @@ def test_an_image_repeated_does_not_weigh_as_many(
     assert describe_all(world)[0].refusal == "most of its images are repeated"
 
 
-def test_images_gathered_from_several_others_are_a_copy_too(
+def test_images_gathered_from_several_others_are_marked_by_where_they_are_from(
     world: World, parts: Parts, tmp_path: Path
 ) -> None:
     for name, part in (("supplier-1", "a"), ("supplier-2", "b")):
@@ -123,10 +127,14 @@ def test_images_gathered_from_several_others_are_a_copy_too(
     for part in ("a", "b"):
         shutil.copytree(parts[part] / "0", tmp_path / "both" / part)
     world.supplier("supplier-3").offer(tmp_path / "both", name="mine", provider=1)
-    assert "images are those of asset" in describe_all(world)[2].refusal
+    gathered = describe_all(world)[2]
+    assert gathered.state is State.DESCRIBED
+    assert metadata_of(world, gathered).copies == {
+        number: len(list((parts[part] / "0").iterdir())) for number, part in ((1, "a"), (2, "b"))
+    }
 
 
-def test_a_copy_under_another_name_is_refused_and_the_first_keeps_the_credit(
+def test_a_copy_under_another_name_is_marked_and_the_first_is_not(
     world: World, parts: Parts, tmp_path: Path
 ) -> None:
     world.supplier("supplier-1").offer(parts["a"], name="mine", provider=1)
@@ -134,17 +142,18 @@ def test_a_copy_under_another_name_is_refused_and_the_first_keeps_the_credit(
     shutil.copyfile(next((parts["b"] / "0").iterdir()), tmp_path / "copy" / "0" / "extra.png")
     world.supplier("supplier-2").offer(tmp_path / "copy", name="also mine", provider=1)
     first, second = describe_all(world)
-    assert first.state is State.DESCRIBED
-    assert (second.state, second.refusal) == (
-        State.REFUSED,
-        "most of its images are those of asset 1",
-    )
+    assert {first.state, second.state} == {State.DESCRIBED}
+    assert metadata_of(world, first).copies == {}
+    assert metadata_of(world, second).copies == {1: first.samples}
+    assert metadata_of(world, second).copied == first.samples / (first.samples + 1)
 
 
 def test_other_images_of_the_same_classes_are_no_copy(world: World, parts: Parts) -> None:
     world.supplier("supplier-1").offer(parts["a"], name="a", provider=1)
     world.supplier("supplier-2").offer(parts["b"], name="b", provider=1)
-    assert {asset.state for asset in describe_all(world)} == {State.DESCRIBED}
+    for asset in describe_all(world):
+        assert asset.state is State.DESCRIBED
+        assert metadata_of(world, asset).copies == {}
 
 
 def test_a_stranger_who_registers_the_package_first_gets_nothing(

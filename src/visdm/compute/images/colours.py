@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     Greys = NDArray[np.uint8]
     Numbers = NDArray[np.int64]
 
-BLACK, GREY, NONE = 12, 13, 14
-"""Classes beside the hues: 0 to 5 if faint, 6 to 11 if bright. `NONE` is in between those."""
+NONE, GREY, BLACK = 12, 13, 14
+"""Classes beside the hues, 0 to 5 if faint and 6 to 11 if bright; `NONE` is between those two.
+
+A pixel that could be of several is of the greatest.
+"""
 
 CLASSES = 15
 
@@ -40,8 +43,8 @@ def color_hashes(counts: Numbers) -> list[str]:
     """Return the hash of each picture from its counts (n, CLASSES), in hex."""
     top = 1 << _BITS
     pixels = counts.sum(axis=1, keepdims=True)
-    hues = counts[:, :BLACK]
-    coloured = np.maximum(hues.sum(axis=1, keepdims=True) + counts[:, NONE:], 1)
+    hues = counts[:, :NONE]
+    coloured = np.maximum(counts[:, : NONE + 1].sum(axis=1, keepdims=True), 1)
     greys = np.floor(counts[:, [BLACK, GREY]] / pixels * top)
     shares = np.concatenate([greys, np.floor(hues * float(top) / coloured)], axis=1)
     values = np.minimum(shares, top - 1).astype(np.int64).tolist()
@@ -81,9 +84,8 @@ def classified(red: Greys, green: Greys, blue: Greys, grey: Greys) -> Greys:
     vivid = floor <= wide
     bright = np.multiply(least, 85, dtype=np.uint16) <= wide * np.uint16(28)
     hue += bright.view(np.uint8) * np.uint8(6)
-    np.putmask(hue, vivid > bright, NONE)
-    np.putmask(hue, floor > wide + wide, GREY)
-    np.putmask(hue, grey < _DARK, BLACK)
+    for mask, code in ((vivid > bright, NONE), (floor > wide + wide, GREY), (grey < _DARK, BLACK)):
+        np.maximum(hue, mask.view(np.uint8) * np.uint8(code), out=hue)
     return hue
 
 

@@ -48,10 +48,12 @@ def converted(image: Image.Image, mode: str) -> Image.Image:
     """Return the image in `mode`; 16-bit greys lose their lower half on the way."""
     if image.mode == mode:
         return image
+    if image.mode.startswith("I"):
+        return converted(image.convert("L"), mode)
+    if not image.mode.startswith("P"):
+        return image.convert(mode)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of palettes with transparency
-        if image.mode.startswith("I"):
-            image = image.convert("L")
         return image.convert(mode)
 
 

@@ -60,19 +60,18 @@ class Bands:
     @classmethod
     def of(cls, images: Sequence[Image.Image]) -> Bands:
         """Return the bands of decoded images of one size and any modes."""
-        grey = [greys(converted(image, "L")) for image in images]
-        colours = [_colours(image, small) for image, small in zip(images, grey, strict=True)]
-        return cls(_stacked(grey), *(_stacked(band) for band in zip(*colours, strict=True)))
+        if len(images) == 1:
+            grey = greys(converted(images[0], "L"))
+            return cls(grey[None], *(band[None] for band in _colours(images[0], grey)))
+        small = np.stack([np.asarray(converted(image, "L")) for image in images])
+        colours = np.stack([np.asarray(converted(image, "RGB")) for image in images])
+        return cls(small, *np.ascontiguousarray(np.moveaxis(colours, 3, 0)))
 
 
 def _colours(image: Image.Image, grey: Greys) -> list[Greys]:
     if image.mode in _COLOURLESS:
         return [grey] * 3
     return [greys(band) for band in converted(image, "RGB").split()]
-
-
-def _stacked(bands: Sequence[Greys]) -> Greys:
-    return np.stack(bands) if len(bands) > 1 else bands[0][None]
 
 
 def counted(values: Greys, levels: int = LEVELS) -> NDArray[np.int64]:

@@ -31,6 +31,9 @@ _SUPPORT = 3
 _BLOCK = 16
 """Pixels of the result that one product gives: the filter is zero in most of a whole matrix."""
 
+_NUMBERS = 1 << 16
+"""Pixels that are weighed at once, so that they stay near the processor."""
+
 _LARGEST = 1 << 11
 """Sides up to here have matrices; what is larger is left to Pillow."""
 
@@ -84,11 +87,18 @@ def _down_first(greys: Greys, size: Size) -> bool:
 def _across(pixels: Numbers | Greys, given: tuple[int, ...]) -> list[Any]:
     """Return the rows of images (n, h, w) with each number of pixels that is `given`."""
     count, height, width = pixels.shape
-    rows = pixels.reshape(count * height, width).astype(np.float64, copy=False)
+    rows = pixels.reshape(count * height, width)
     answer = np.empty((len(rows), sum(given)))
-    for block in _blocks(width, given):
-        np.matmul(rows[:, block.taken], block.weights.T, out=answer[:, block.given])
-    _round(answer)
+    few = max(1, _NUMBERS // width)
+    strip = np.empty((few, width))
+    for start in range(0, len(rows), few):
+        stop = min(start + few, len(rows))
+        taken = strip[: stop - start]
+        taken[...] = rows[start:stop]
+        for block in _blocks(width, given):
+            out = answer[start:stop, block.given]
+            np.matmul(taken[:, block.taken], block.weights.T, out=out)
+        _round(answer[start:stop])
     parts = np.split(answer.reshape(count, height, -1), np.cumsum(given)[:-1], axis=2)
     return list(parts)
 

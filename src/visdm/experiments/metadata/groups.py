@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Summary = dict[str, Any]
 
-SIZES = (MIN_GROUP, 100, 1000)
+SIZES = (MIN_GROUP, 100, 500)
 """Images of the assets that are told apart."""
 
 TRIALS = 20

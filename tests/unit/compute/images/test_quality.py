@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from scipy import ndimage  # type: ignore[import-untyped]  # it ships no types
 
 from unit.compute.fabricated import encoded
-from unit.compute.images.pictures import picture
-from visdm.compute.images import BASIS, STEP, decode, measure
+from unit.compute.images.pictures import MODES, in_mode, picture
+from visdm.compute.images import BASIS, STEP, converted, decode, measure
 
 
 def test_a_flat_image_measures_as_flat() -> None:
@@ -34,3 +38,55 @@ def test_noise_is_sharper_than_a_picture_and_a_blur_less() -> None:
     sharpness = [m.sharpness for m in measure([blurred, image, decode(encoded(noise))])]
     assert sharpness == sorted(sharpness)
     assert sharpness[0] * 4 < sharpness[1] < sharpness[2] / 4
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32), st.integers(1, 256))
+def test_measures_are_those_of_their_formulas(
+    width: int, height: int, seed: int, levels: int
+) -> None:
+    source = np.random.default_rng(seed)
+    pixels = source.integers(0, levels, (height, width, 3)).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    found = measure([image])[0]
+    grey = np.asarray(image.convert("L"), dtype=float)
+    red, green, blue = np.moveaxis(pixels.astype(float), 2, 0)
+    shares = np.bincount(grey.astype(int).ravel(), minlength=256) / grey.size
+    assert found.brightness == pytest.approx(grey.mean())
+    assert found.contrast == pytest.approx(grey.std(), abs=1e-6)
+    some = shares[shares > 0]
+    assert found.entropy == pytest.approx(-(some * np.log2(some)).sum(), abs=1e-9)
+    pairs = (red - green, (red + green) / 2 - blue)
+    spread = np.sqrt(sum(pair.var() for pair in pairs))
+    offset = np.sqrt(sum(pair.mean() ** 2 for pair in pairs))
+    assert found.colorfulness == pytest.approx(spread + 0.3 * offset, abs=1e-6)
+    if min(width, height) >= 3:
+        laplacian = ndimage.convolve(grey, [[0, 1, 0], [1, -4, 1], [0, 1, 0]])[1:-1, 1:-1]
+        mask = ndimage.convolve(grey, [[1, -2, 1], [-2, 4, -2], [1, -2, 1]])[1:-1, 1:-1]
+        assert found.sharpness == pytest.approx(laplacian.var(), abs=1e-6)
+        sigma = np.sqrt(np.pi / 2) / 6 * np.abs(mask).mean()
+        assert found.noise == pytest.approx(sigma, abs=1e-9)
+
+
+def test_sums_in_strips_are_those_of_the_whole() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (700, 1100, 3), dtype=np.uint8)
+    found = measure([Image.fromarray(pixels)])[0]
+    grey = np.asarray(Image.fromarray(pixels).convert("L"), dtype=float)
+    laplacian = ndimage.convolve(grey, [[0, 1, 0], [1, -4, 1], [0, 1, 0]])[1:-1, 1:-1]
+    assert found.sharpness == pytest.approx(laplacian.var())
+    red, green, blue = np.moveaxis(pixels.astype(float), 2, 0)
+    pairs = (red - green, (red + green) / 2 - blue)
+    spread = np.sqrt(sum(pair.var() for pair in pairs))
+    offset = np.sqrt(sum(pair.mean() ** 2 for pair in pairs))
+    assert found.colorfulness == pytest.approx(spread + 0.3 * offset)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_histograms_count_the_levels_of_greys_and_of_each_colour(mode: str) -> None:
+    image = in_mode(np.random.default_rng(3).integers(0, 256, (9, 14, 3)).astype(np.uint8), mode)
+    found = measure([image])[0]
+    assert found.histogram == converted(image, "L").histogram()
+    colours = converted(image, "RGB").histogram()
+    assert found.histogram_red + found.histogram_green + found.histogram_blue == colours
+    assert found.mode == image.mode
+    assert found.channels == len(image.getbands())

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import imagehash
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 import pytest
 from PIL import Image
 
@@ -23,7 +23,7 @@ from e2e.typed import Typed
 from memory.pictures import animation, fill, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 ASKED = [
@@ -179,14 +179,14 @@ def palette() -> bytes:
     return content.getvalue()
 
 
-ODD = {
+ODD: dict[str, Callable[[], bytes]] = {
     "1x1.png": lambda: encoded(Image.new("RGB", (1, 1), "red")),
     "16-bit.png": lambda: encoded(Image.new("I;16", (20, 20), 40_000)),
     "cmyk.jpg": lambda: encoded(smooth(3).convert("CMYK"), "JPEG"),
     "palette.png": palette,
     "strip.png": lambda: encoded(smooth(4).resize((20_000, 2))),
 }
-BAD = {
+BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "animated.gif": (lambda: animation("GIF"), "GIF"),
     "animated.webp": (lambda: animation("WEBP"), "2 frames"),
     "bomb.png": (bomb, "pixels"),
@@ -288,7 +288,7 @@ def test_an_interrupt_leaves_nothing_half_done(tmp_path: Path) -> None:
 def test_the_document_validates_with_mlcroissant_and_loads_the_table_offline(
     tree: Path, tmp_path: Path
 ) -> None:
-    import mlcroissant  # noqa: PLC0415 - it takes a second to load, for this test alone
+    import mlcroissant  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and without types
 
     stated = ("--license", "https://example.org/terms", "--creator", "Ann")
     when = ("--published", "2026-01-31", "--url", "https://example.org/pets")
@@ -329,7 +329,8 @@ def test_a_ray_cluster_gives_the_same_table(
     tree: Path, described: Path, tmp_path: Path, cluster: str
 ) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "visdm", "metadata", tree, "-o", out, "--ray", cluster]
+    command = [sys.executable, "-m", "visdm", "metadata", str(tree), "-o", str(out)]
+    command += ["--ray", cluster]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert ended.returncode == 0, ended.stderr
     assert (out / "images.parquet").read_bytes() == (described / "images.parquet").read_bytes()
