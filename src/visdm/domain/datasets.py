@@ -103,7 +103,7 @@ class Dataset:
         hint = "make one with `visdm sample -o FILE`"
         try:
             fields = parse(document)
-            if fields["format"] == FORMAT:
+            if count(fields["format"]) == FORMAT:
                 return cls._read(fields)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise InputError(f"{name}: not a dataset", hint=hint) from None

@@ -50,6 +50,9 @@ HALF_DISTANCE = 16.0
 
 HALF_JOBS = 3
 
+MOST_KEPT = 100_000_000
+"""Pairs of centres whose nearness is kept, in four bytes each; of more it is reckoned anew."""
+
 RANKS = ("quality", "balance", "diversity", "like", "reputation", "price")
 
 
@@ -171,51 +174,77 @@ class Balance:
         self._have += self._counts[place]
 
 
-class Diversity:
-    """Facility location over the centres of classes; those of two classes are not alike."""
+class Nearness:
+    """How near centres of the same class are to each other, 0 to 1; reckoned once for all runs.
+
+    `own` are each candidate's centres, as (class, number); `weights` what each centre stands for
+    in samples of use.
+    """
 
     def __init__(
         self, candidates: Sequence[Candidate], counts: Sequence[Mapping[str, float]]
     ) -> None:
         places: dict[str, list[tuple[float, ...]]] = defaultdict(list)
         weights: dict[str, list[float]] = defaultdict(list)
-        self._own: list[list[tuple[str, int]]] = []
+        self.own: list[dict[str, int]] = []
         for candidate, number in zip(candidates, counts, strict=True):
-            mine = []
+            mine = {}
             for centre in candidate.traits.centres:
                 weight = number.get(centre.label, 0.0) if centre.label else sum(number.values())
                 if weight > 0:
-                    mine.append((centre.label, len(places[centre.label])))
+                    mine[centre.label] = len(places[centre.label])
                     places[centre.label].append(centre.place)
                     weights[centre.label].append(weight)
-            self._own.append(mine)
-        self._places = {label: np.array(each) for label, each in places.items()}
-        self._weights = {label: np.array(each) for label, each in weights.items()}
-        self._covered = {label: np.zeros(len(each)) for label, each in places.items()}
+            self.own.append(mine)
+        self._places = {label: np.array(each) for label, each in sorted(places.items())}
+        self.weights = {label: np.array(weights[label]) for label in self._places}
+        self._kept: dict[str, np.ndarray] = {}
+        if sum(len(each) ** 2 for each in self._places.values()) <= MOST_KEPT:
+            self._kept = {
+                label: self._reckoned(label, np.arange(len(each))).astype(np.float32)
+                for label, each in self._places.items()
+            }
+
+    def to_all(self, label: str, numbers: Places) -> np.ndarray:
+        """Return how near the centres `numbers` of a class are to all of it (k x n)."""
+        if label in self._kept:
+            return self._kept[label][numbers]
+        return self._reckoned(label, numbers).astype(np.float32)
+
+    def _reckoned(self, label: str, numbers: Places) -> np.ndarray:
+        points = self._places[label]
+        some = points[numbers]
+        squares = (some**2).sum(axis=1)[:, None] - 2 * some @ points.T + (points**2).sum(axis=1)
+        near: np.ndarray = HALF_DISTANCE / (HALF_DISTANCE + np.sqrt(np.maximum(squares, 0)))
+        near[np.arange(len(numbers)), numbers] = 1.0
+        return near
+
+
+class Diversity:
+    """Facility location over the centres of classes; those of two classes are not alike."""
+
+    def __init__(self, nearness: Nearness) -> None:
+        self._nearness = nearness
+        self._covered = {
+            label: np.zeros(len(each), np.float32) for label, each in nearness.weights.items()
+        }
 
     def gains(self, places: Places) -> Floats:
         """See `Rank`."""
-        return np.array([self._gain(place) for place in places], float)
-
-    def _gain(self, place: int) -> float:
-        total = 0.0
-        for label, number in self._own[place]:
-            better = np.maximum(self._nearness(label, number) - self._covered[label], 0.0)
-            total += float(self._weights[label] @ better)
+        total = np.zeros(len(places))
+        for label, covered in self._covered.items():
+            having = [k for k, place in enumerate(places) if label in self._nearness.own[place]]
+            if having:
+                numbers = np.array([self._nearness.own[places[k]][label] for k in having])
+                better = np.maximum(self._nearness.to_all(label, numbers) - covered, 0)
+                total[having] += better @ self._nearness.weights[label]
         return total
 
     def add(self, place: int) -> None:
         """See `Rank`."""
-        for label, number in self._own[place]:
-            np.maximum(
-                self._covered[label], self._nearness(label, number), out=self._covered[label]
-            )
-
-    def _nearness(self, label: str, number: int) -> np.ndarray:
-        points = self._places[label]
-        distances = np.sqrt(((points - points[number]) ** 2).sum(axis=1))
-        near: np.ndarray = HALF_DISTANCE / (HALF_DISTANCE + distances)
-        return near
+        for label, number in self._nearness.own[place].items():
+            near = self._nearness.to_all(label, np.array([number]))[0]
+            np.maximum(self._covered[label], near, out=self._covered[label])
 
 
 class Objective:
@@ -232,11 +261,13 @@ class Objective:
             total += weight * rank.gains(places)
         return total
 
-    def add(self, place: int) -> None:
-        """Add it."""
-        self.value += float(self.gains(np.array([place]))[0])
+    def add(self, place: int) -> float:
+        """Add the candidate at `place`; return what it added."""
+        gain = float(self.gains(np.array([place]))[0])
+        self.value += gain
         for _, rank in self._ranks:
             rank.add(place)
+        return gain
 
 
 def objective(
@@ -247,14 +278,15 @@ def objective(
 ) -> Callable[[], Objective]:
     """Return what makes an objective over nobody yet: `counts` are samples of use by class."""
     useful = [sum(each.values()) for each in counts]
+    nearness = Nearness(candidates, counts) if "diversity" in weights else None
 
     def fresh() -> Objective:
         made: list[tuple[float, Rank]] = []
         for name, weight in sorted(weights.items()):
             if name == "balance":
                 made.append((weight, Balance(counts)))
-            elif name == "diversity":
-                made.append((weight, Diversity(candidates, counts)))
+            elif nearness is not None and name == "diversity":
+                made.append((weight, Diversity(nearness)))
             else:
                 made.append((weight, Modular(found[name], useful)))
         return Objective(made)

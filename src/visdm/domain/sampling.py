@@ -35,7 +35,9 @@ __all__ = ["Candidate", "Criteria", "Reason", "Selection", "Verdict", "choose"]
 MAX_CEILINGS = 64
 """Prices that are tried; where more are asked, so many of them, evenly, with the highest."""
 
-_BATCH = 64
+_SLOW, _QUICK = 16, 1 << 16
+"""Gains that are looked at again at once: those of diversity take their time, others do not."""
+
 _DIGITS = 9
 """Significant digits of a gain: what is the same but for rounding is a tie."""
 
@@ -143,6 +145,11 @@ class _Pool:
             or len(self.candidates) > asked.most
         )
 
+    @property
+    def batch(self) -> int:
+        """How many gains are looked at again at once."""
+        return _SLOW if "diversity" in self.criteria.ranks else _QUICK
+
     def prices(self, places: Sequence[int]) -> list[int | None]:
         """Return the prices a sample to try, ascending; None where none is known."""
         asked = self.criteria
@@ -193,7 +200,7 @@ class _Pool:
         # Of equal bounds the first counts: it is the one with the lower id.
         while bounds.size and bounds[place := int(bounds.argmax())] > -np.inf:
             if known[place] < len(run.order):
-                stale = _highest(np.where(known < len(run.order), bounds, -np.inf))
+                stale = _highest(np.where(known < len(run.order), bounds, -np.inf), self.batch)
                 bounds[stale] = _rounded(state.gains(stale) / costs[stale])
                 known[stale] = len(run.order)
                 continue
@@ -202,8 +209,7 @@ class _Pool:
             elif reason := self._beyond(run, place, price):
                 run.left[place] = reason
             else:
-                run.gains[place] = float(state.gains(np.array([place]))[0])
-                state.add(place)
+                run.gains[place] = state.add(place)
                 run.order.append(place)
                 run.samples += self.candidates[place].asset.samples
                 run.spent += self.cost(place, price)
@@ -319,14 +325,12 @@ def _guarantee(pool: _Pool) -> str:
     return f"at least 1 - 1/e, 63 %, of the best value of {asked.most} assets"
 
 
-def _highest(bounds: np.ndarray) -> np.ndarray:
-    """Return the places of the highest bounds: so many gains are looked at again at once."""
-    some = (
-        np.argpartition(bounds, -_BATCH)[-_BATCH:]
-        if len(bounds) > _BATCH
-        else np.arange(len(bounds))
-    )
-    return np.sort(some[bounds[some] > -np.inf])
+def _highest(bounds: np.ndarray, most: int) -> np.ndarray:
+    """Return the places of the highest bounds, whose gains are looked at again at once."""
+    some = np.flatnonzero(bounds > -np.inf)
+    if len(some) > most:
+        some = some[np.argpartition(bounds[some], -most)[-most:]]
+    return np.sort(some)
 
 
 def _rounded(numbers: np.ndarray) -> np.ndarray:

@@ -1,0 +1,102 @@
+"""Looking into public tables through the services: no stranger's table takes the others along."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from memory.sandbox import InProcess
+from visdm.domain.candidates import Criteria
+from visdm.domain.conditions import Condition
+from visdm.errors import BlobError, JobError
+from visdm.ports import silent
+from visdm.services.prospects import BREAKING, UNFETCHED, UNREAD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from visdm.domain.sampling import Selection
+    from visdm.ports import Computation, Progress
+    from visdm.wiring import World
+
+SHARP = Criteria(where=(Condition("sharpness", ">=", 0.0),))
+
+
+def reasons(selection: Selection) -> dict[int, str]:
+    return {v.candidate.number: v.reason.text for v in selection.verdicts if not v.place}
+
+
+def breaking(monkeypatch: pytest.MonkeyPatch, *tables: str) -> list[int]:
+    """Let the program come down over these tables; return how many it had, run by run."""
+    runs: list[int] = []
+    plain = InProcess.run
+
+    def run(
+        self: InProcess, computation: Computation, output: Path, progress: Progress = silent
+    ) -> Mapping[str, Any]:
+        runs.append(len(computation.inputs))
+        if set(tables) & set(computation.inputs):
+            raise JobError("used more than 4294967296 bytes of memory")
+        return plain(self, computation, output, progress)
+
+    monkeypatch.setattr(InProcess, "run", run)
+    return runs
+
+
+def test_tables_are_read_only_where_they_are_asked_for(
+    market: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = breaking(monkeypatch)
+    consumer = market.consumer("consumer-1")
+    assert consumer.sample(Criteria()).dataset == (1, 2, 3)
+    assert runs == []
+    assert consumer.sample(SHARP).dataset == (1, 2, 3)
+    assert runs == [3]
+    assert all(each.traits.read for each in consumer.sample(SHARP).chosen)
+
+
+def test_a_table_that_brings_the_program_down_is_found_and_left_out(
+    market: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaking(monkeypatch, "table-2")
+    selection = market.consumer("consumer-1").sample(SHARP)
+    assert selection.dataset == (1, 3)
+    assert reasons(selection) == {2: BREAKING}
+
+
+def test_a_program_that_never_runs_is_not_blamed_on_the_tables(
+    market: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: object, **__: object) -> Mapping[str, Any]:
+        raise JobError("failed with exit code 1")
+
+    monkeypatch.setattr(InProcess, "run", run)
+    with pytest.raises(JobError, match="exit code 1"):
+        market.consumer("consumer-1").sample(SHARP)
+
+
+def test_what_cannot_be_fetched_or_read_is_out_with_the_reason(
+    market: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer = market.consumer("consumer-1")
+    found = {each.number: each for each in consumer.sample(Criteria()).chosen}
+    store = type(consumer.store)
+    get, read = store.get, store.read
+
+    def missing(self: Any, cid: str, target: Path) -> None:  # noqa: ANN401  # any store
+        if cid == found[1].metadata.images:
+            raise BlobError(cid, "is missing")
+        get(self, cid, target)
+
+    def nonsense(self: Any, cid: str, limit: int = 1 << 24) -> bytes:  # noqa: ANN401  # as above
+        return b"nonsense" if cid == found[3].asset.metadata else read(self, cid, limit)
+
+    monkeypatch.setattr(store, "get", missing)
+    monkeypatch.setattr(store, "read", nonsense)
+    selection = consumer.sample(SHARP)
+    assert selection.dataset == (2,)
+    said = reasons(selection)
+    assert said[1] == UNFETCHED
+    assert said[3].startswith(UNREAD)
