@@ -50,6 +50,9 @@ class Share:
         return Share(1 - self.most, 1 - self.likely, 1 - self.least)
 
 
+ROUNDED = 0.001
+"""What summaries tell has three decimals."""
+
 UNKNOWN = Share(0.0, 0.0, 1.0)
 """Nothing is told: that images meet a condition is not taken for granted."""
 
@@ -149,8 +152,7 @@ def _reaching(
     summary: Mapping[str, Any], column: str, value: float, samples: int, *, closed: bool
 ) -> Share:
     """Return the share of images at `value` or above (`closed`), or above it."""
-    ends = _ends(summary, column)
-    if ends is not None:
+    if column in {"width", "height"} and (ends := _ends(summary, column)):
         if value < ends[0] or (closed and value == ends[0]):
             return Share.exactly(1.0)
         if value > ends[1] or (not closed and value == ends[1]):
@@ -160,30 +162,32 @@ def _reaching(
         return UNKNOWN
     if "deciles" in measure and samples:
         return _above_deciles([float(each) for each in measure["deciles"]], value, 1 / samples)
-    return _above_moments(float(measure["mean"]), float(measure["std"]), value)
+    return _above_moments(float(measure["mean"]), float(measure["std"]), value, closed=closed)
 
 
 def _above_deciles(deciles: Sequence[float], value: float, step: float) -> Share:
     """Between two deciles the guess goes in a straight line, and the bounds are theirs.
 
-    A decile may lie between two images, so the bounds are one image (`step`) wider.
+    A decile may lie between two images, so the bounds are one image (`step`) wider; and what is
+    told is rounded, so that a value as good as a decile counts as on either side of it.
     """
     last = len(deciles) - 1
-    passed = sum(each < value for each in deciles)
-    reached = sum(each <= value for each in deciles)
+    passed = sum(each < value - ROUNDED for each in deciles)
+    reached = sum(each <= value + ROUNDED for each in deciles)
     place = min(max(passed - 1, 0), last - 1)
     low, high = deciles[place], deciles[place + 1]
     part = min(max((value - low) / (high - low), 0.0), 1.0) if high > low else 0.5
-    least = max(1 - min(reached, last) / last - step, 0.0)
-    most = min(1 - max(passed - 1, 0) / last + step, 1.0)
+    least = 1.0 if reached == 0 else max(1 - min(reached, last) / last - step, 0.0)
+    most = 0.0 if passed > last else min(1 - max(passed - 1, 0) / last + step, 1.0)
     return Share(least, min(max(1 - (place + part) / last, least), most), most)
 
 
-def _above_moments(mean: float, deviation: float, value: float) -> Share:
+def _above_moments(mean: float, deviation: float, value: float, *, closed: bool) -> Share:
     """Cantelli's inequality bounds it for any distribution; the guess takes a normal one."""
-    if deviation == 0:
-        return Share.exactly(1.0 if mean >= value else 0.0)
-    steps = (value - mean) / deviation
+    if abs(value - mean) <= ROUNDED:
+        alike = 1.0 if closed else 0.0
+        return Share(0.0, 0.5 if deviation > ROUNDED else alike, 1.0)
+    steps = (value - mean) / (deviation + ROUNDED)
     likely = (1 - erf(steps / sqrt(2))) / 2
     if steps <= 0:
         return Share(steps**2 / (1 + steps**2), likely, 1.0)

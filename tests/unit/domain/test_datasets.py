@@ -39,7 +39,7 @@ def test_what_is_written_is_read_back(market: list[Candidate], asked: Criteria) 
     )
 )
 def test_anything_else_is_refused_by_name(document: bytes) -> None:
-    with pytest.raises(InputError, match="^it: "):
+    with pytest.raises(InputError, match=r"^it: "):
         Dataset.from_bytes(document, name="it")
 
 
