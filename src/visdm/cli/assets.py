@@ -25,6 +25,7 @@ from visdm.cli.models import print_profile
 from visdm.demo import place
 from visdm.domain.assets import NO_RESERVE, Kind
 from visdm.domain.documents import parse
+from visdm.domain.metadata import Metadata
 from visdm.domain.packages import Disclosure
 from visdm.domain.profiles import read_profile
 from visdm.domain.summaries import MIN_GROUP
@@ -33,6 +34,7 @@ from visdm.errors import BlobError, JobError, UnknownError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from visdm.domain.assets import Asset
     from visdm.ports import BlobStore
 
 PUBLIC = {
@@ -166,6 +168,7 @@ def asset_list(home: Path, *, as_json: bool) -> None:
                 "samples": found.samples,
                 "state": found.state.name.lower(),
                 "earned": world.chain(place.OPERATOR).credit(found.asset).earned,
+                "copies": _copied(world.store, found),
             }
             for found in world.chain(place.OPERATOR).assets()
         ]
@@ -201,6 +204,7 @@ def asset_show(number: int, home: Path, *, croissant: bool, as_json: bool) -> No
             description = _public(world.store, found.metadata)
             if found.kind is Kind.DATA:
                 fields["public"] = _disclosed(description)
+                fields["copies"] = _copied(world.store, found)
             fields["description"] = description if as_json else _brief(description)
     profile = _profile(fields.get("description")) if found.kind is Kind.MODEL else None
     if as_json or profile is None:
@@ -217,6 +221,18 @@ def _profile(description: object) -> dict[str, Any] | None:
         summary = description.get("summary") if isinstance(description, dict) else None
         return read_profile(summary if isinstance(summary, dict) else {})
     return None
+
+
+def _copied(store: BlobStore, asset: Asset) -> Any:  # noqa: ANN401  # JSON, or words
+    """Say how many images earlier assets hold, by these, by the word of the provider."""
+    if asset.kind is not Kind.DATA or not asset.metadata:
+        return ""
+    try:
+        metadata = Metadata.from_bytes(store.read(asset.metadata), cid=asset.metadata)
+    except BlobError:
+        return "its provider does not say"
+    ids = sorted(metadata.copies, key=lambda known: (-metadata.copies[known], known))
+    return ", ".join(f"{metadata.copies[known]} of asset {known}" for known in ids)
 
 
 def _disclosed(description: Any) -> str:  # noqa: ANN401  # JSON of any shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -24,8 +25,12 @@ from visdm.demo import place
 from visdm.demo.summary import money
 from visdm.demo.telling import Narrator
 from visdm.domain.jobs import JobState
+from visdm.domain.reports import Report
 from visdm.errors import JobError, UnknownError
 from visdm.ports import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @click.group()
@@ -96,7 +101,22 @@ def job_status(number: str, home: Path, *, as_json: bool) -> None:
             "credited": f"{job_.credited} of {len(job_.shares)} positions",
             "report": job_.report,
         }
+        if job_.state is JobState.SETTLED:
+            report = Report.from_bytes(world.store.read(job_.report), cid=job_.report)
+            fields["images"] = {
+                str(asset): _used(kept, report.left_out.get(asset, {}), asset)
+                for asset, kept in report.kept.items()
+            }
     print_fields(fields, as_json=as_json, amounts=("price", "fee_cap", "fee", "change"))
+
+
+def _used(kept: int, left_out: Mapping[int, int], asset: int) -> str:
+    """Say how many images of an asset were used, and why others were not."""
+    why = [
+        f"{images} repeated" if original == asset else f"{images} of asset {original}"
+        for original, images in sorted(left_out.items())
+    ]
+    return f"{kept} used" + (f", left out: {', '.join(why)}" if why else "")
 
 
 @job.command("fund")

@@ -133,34 +133,50 @@ def gather(inputs: Mapping[str, Path], samples: Mapping[str, int]) -> tuple[list
     """Read what inputs say of earlier assets; return it, and the assets that could not be read.
 
     `samples` says how many images each has. Prints are the provider's own. Tables are whatever
-    strangers published: each is read in a process of its own, which may fail or end.
+    strangers published: they are read in a process of its own, which may fail or end.
     """
     known: list[Known] = []
     unread: list[int] = []
-    for name, path in sorted(inputs.items()):
-        if name.startswith(PRINTS):
-            hashes, digests = read_prints(path)
-            asset = int(name.removeprefix(PRINTS))
-            known.append(Known(asset, hashes, digests, sealed=hashes is not None))
-        elif name.startswith(TABLE):
-            asset = int(name.removeprefix(TABLE))
-            found = read_strange(path, samples[str(asset)])
-            if found is None:
-                unread.append(asset)
-            else:
-                known.append(Known(asset, found))
-    return known, sorted(unread)
+    for asset, path in _of(inputs, PRINTS):
+        hashes, digests = read_prints(path)
+        known.append(Known(asset, hashes, digests, sealed=hashes is not None))
+    tables = _of(inputs, TABLE)
+    counts = [samples[str(asset)] for asset, _ in tables]
+    found = read_strange([path for _, path in tables], counts)
+    for (asset, _), hashes in zip(tables, found, strict=True):
+        if hashes is None:
+            unread.append(asset)
+        else:
+            known.append(Known(asset, hashes))
+    return known, unread
 
 
-def read_strange(path: Path, samples: int) -> Hashes | None:
-    """Read a stranger's table of so many rows in a process of its own; None where it is broken."""
-    pool = Processes(1)
+def _of(inputs: Mapping[str, Path], kind: str) -> list[tuple[int, Path]]:
+    """Return the earlier assets that there is such an input of, oldest first."""
+    names = [name for name in inputs if name.startswith(kind)]
+    return sorted((int(name.removeprefix(kind)), inputs[name]) for name in names)
+
+
+def read_strange(paths: Sequence[Path], samples: Sequence[int]) -> Iterator[Hashes | None]:
+    """Yield what strangers' tables of so many rows hold, in order; None where one is broken.
+
+    They are read in a process of its own, since reading may end it: then the next begins anew.
+    """
+    pool: Processes | None = None
     try:
-        return next(pool.map(_confined, [(str(path), samples)]))
-    except (ValueError, OSError, JobError):
-        return None
+        for table in zip(map(str, paths), samples, strict=True):
+            pool = pool or Processes(1)
+            try:
+                yield next(pool.map(_confined, [table]))
+            except (ValueError, OSError):
+                yield None
+            except JobError:  # the process was lost
+                pool.close()
+                pool = None
+                yield None
     finally:
-        pool.close()
+        if pool is not None:
+            pool.close()
 
 
 def _confined(table: tuple[str, int]) -> Hashes:
@@ -182,7 +198,7 @@ _STATM = Path("/proc/self/statm")
 def _limit(what: int, most: int) -> None:
     hard = resource.getrlimit(what)[1]
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(what, (most, most))
+    resource.setrlimit(what, (most, hard))  # the soft one: the next table gets as much again
 
 
 def read_table(path: str, samples: int) -> Hashes:

@@ -54,7 +54,7 @@ def run(
 ) -> dict[str, Any]:
     """Describe a data package; raise `JobError` naming the rows that cannot be used.
 
-    Memory grows by some two hundred bytes an image, for sums and fingerprints.
+    Memory grows by some two hundred bytes an image, for sums and prints.
     """
     package = DataPackage(inputs["package"])
     seen, bad = 0, list[Bad]()
@@ -76,7 +76,7 @@ def run(
 
 
 class _Taken:
-    """What is kept of the images as they pass by: sums, fingerprints, and a table's last rows."""
+    """What is kept of the images as they pass by: sums, prints, and a table's last rows."""
 
     def __init__(self, package: DataPackage, output: Path, stack: ExitStack) -> None:
         self._package = package

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from visdm.compute.pools import Pool
+
     Indices = NDArray[np.int64]
 
 HASHES = ("difference_hash", "perceptual_hash", "average_hash", "wavelet_hash")
@@ -161,6 +163,17 @@ def against(query: Hashes, reference: Hashes, *, mirror: bool = True) -> Indices
     best = _search(both.take(wanted), reference.take(heads), earlier=False, mirror=mirror)
     near = np.where(best >= 0, heads[best], -1)[np.searchsorted(wanted, asked)]
     return np.where(same < 0, near, np.where(near < 0, same, np.minimum(near, same)))
+
+
+def against_in_pool(pool: Pool, query: Hashes, reference: Hashes, parts: int) -> Indices:
+    """Return what `against` does, the query cut into so many parts, each a batch of `pool`."""
+    cuts = np.array_split(np.arange(len(query)), parts)
+    batches = ((query.take(rows), reference) for rows in cuts if len(rows))
+    return np.concatenate([np.empty(0, np.int64), *pool.map(_against_batch, batches)])
+
+
+def _against_batch(batch: tuple[Hashes, Hashes]) -> Indices:
+    return against(*batch)
 
 
 def _search(query: Hashes, reference: Hashes, *, earlier: bool, mirror: bool) -> Indices:

@@ -34,7 +34,7 @@ class Metadata:
     """The description of one asset.
 
     For data, `images` is the CID of a Parquet table with a row per image, or '' where the owner
-    discloses aggregates alone, and `prints` the CID of the images' fingerprints, sealed to the
+    discloses aggregates alone, and `prints` the CID of the images' prints, sealed to the
     provider. For a model both are ''. `copies` says how many of its images are near-duplicates
     of an earlier asset's, by that asset.
     """

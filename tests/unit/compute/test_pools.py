@@ -5,14 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from math import factorial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from visdm.adapters.sandboxes.bubblewrap import Bubblewrap
 from visdm.compute.images import UnusableImageError
 from visdm.compute.pools import Processes, open_pool
-from visdm.errors import FolderError, InputError, JobError
+from visdm.errors import FolderError, InputError, JobError, SandboxError
+from visdm.ports import Computation, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,3 +215,26 @@ def test_an_address_where_nothing_listens_is_told_at_once() -> None:
     ):
         pass
     assert time.monotonic() - begun < 30
+
+
+INSIDE = """
+import json, sys
+from math import factorial
+from visdm.compute.pools import open_pool
+if __name__ == "__main__":
+    with open_pool(2) as pool:
+        found = list(pool.map(factorial, range(9)))
+    folder = json.load(open(sys.argv[1]))["output"]
+    with open(folder + "/answer.json", "w") as file:
+        json.dump({"found": found}, file)
+"""
+
+
+def test_processes_work_inside_the_sandbox(tmp_path: Path) -> None:
+    sandbox = Bubblewrap(entry=("-c", INSIDE))
+    try:
+        sandbox.check()
+    except SandboxError as error:
+        pytest.skip(error.message)
+    job = Computation("trial", {}, {}, Limits(seconds=120))
+    assert sandbox.run(job, tmp_path / "out") == {"found": [factorial(n) for n in range(9)]}

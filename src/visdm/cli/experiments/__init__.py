@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from visdm.cli.experiments.duplicates import duplicating
 from visdm.cli.experiments.figure2 import experiment_figure2
 from visdm.cli.experiments.gas import experiment_gas
 from visdm.cli.experiments.growth import experiment_growth
@@ -22,5 +23,5 @@ def experiment() -> None:
 for _command in (experiment_figure2, experiment_gas, experiment_storage, metadata):
     experiment.add_command(_command)
 
-for _part in (experiment_growth, measuring, rebuilding, sampling):
+for _part in (duplicating, experiment_growth, measuring, rebuilding, sampling):
     metadata.add_command(_part)

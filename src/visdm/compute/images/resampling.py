@@ -37,7 +37,7 @@ _NUMBERS = 1 << 16
 _LARGEST = 1 << 11
 """Sides up to here have matrices; what is larger is left to Pillow."""
 
-_SMALL = 32
+_SMALL = 16
 """Rows or columns of results up to here are given by one product, zeros and all."""
 
 _LARGEST = 1 << 11
@@ -152,7 +152,7 @@ class _Block:
     weights: Numbers
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _blocks(before: int, given: tuple[int, ...]) -> tuple[_Block, ...]:
     """Return the products that give each number of pixels in `given`, one after another.
 
