@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
+from visdm.compute.duplicates import Hashes, against_in_pool
 from visdm.compute.images import UnusableImageError
 from visdm.compute.pools import Processes, open_pool
 from visdm.errors import FolderError, InputError, JobError
@@ -195,3 +197,19 @@ def test_a_ray_cluster_answers_in_order_and_raises_what_a_batch_raises(cluster: 
         assert found == [n * n for n in range(30)]
         with pytest.raises(UnusableImageError, match="is damaged"):
             list(pool.map(spoilt, range(20)))
+
+
+def test_copies_are_searched_for_on_a_ray_cluster(cluster: str) -> None:
+    count, source = 300, np.random.default_rng(0)
+    known = Hashes(
+        bits=source.integers(0, 2**64, (count, 4), dtype=np.uint64),
+        luma=source.integers(-90, 90, (count, 10)).astype(np.int16),
+        greys=source.integers(-500, 500, (count, 16)).astype(np.int16),
+        plain=np.zeros(count, dtype=bool),
+        flat=np.zeros(count, dtype=bool),
+        exact=np.arange(count, dtype=np.uint64),
+    )
+    asked = known.take(np.array([7, 3, 299]))
+    asked.bits[:, 0] ^= np.uint64(5)
+    with open_pool(1, cluster) as pool:
+        assert against_in_pool(pool, asked, known, 2).tolist() == [7, 3, 299]
