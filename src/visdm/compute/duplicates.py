@@ -10,8 +10,8 @@ being copies: for them `NARROW` holds. A *flat* one says nothing, and matches on
 in every column.
 
 The **search** is multi-index hashing (Norouzi, Punjani and Fleet 2012): the 128 bits are cut into
-eight chunks of 16. Of at most 15 differing bits one chunk has at most one, so comparing within
-buckets of a chunk and the 16 buckets a bit away finds every pair. Identical rows are one
+eight chunks of 16. Of 14 differing bits (15 would do) some chunk has at most one, so comparing
+within buckets of a chunk and the 16 buckets a bit away finds every pair. Identical rows are one
 row to the search.
 """
 
@@ -51,7 +51,7 @@ class Bounds:
     cosine: float
 
 
-WIDE = Bounds(reach=15, coarse=40, greys=0.25, cosine=0.75)
+WIDE = Bounds(reach=14, coarse=40, greys=0.25, cosine=0.75)
 NARROW = Bounds(reach=6, coarse=8, greys=0.05, cosine=0.996)
 
 PLAIN, PLAIN_GREY = 4.0, 6.0

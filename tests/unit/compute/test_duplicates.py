@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visdm.compute import buckets
-from visdm.compute.duplicates import NARROW, WIDE, Hashes, against, similar, within
+from visdm.compute.duplicates import (
+    NARROW,
+    WIDE,
+    Hashes,
+    against,
+    against_in_pool,
+    similar,
+    within,
+)
+from visdm.compute.pools import open_pool
 
 
 def pictures(count: int, seed: int = 0, *, plain: bool = False, flat: bool = False) -> Hashes:
@@ -165,3 +174,16 @@ def test_nothing_is_like_nothing() -> None:
     assert within(none).tolist() == []
     assert against(pictures(3), none).tolist() == [-1, -1, -1]
     assert against(none, pictures(3)).tolist() == []
+
+
+@pytest.mark.parametrize("parts", [1, 3, 7])
+def test_a_search_cut_into_parts_finds_the_same(parts: int) -> None:
+    known = pictures(500)
+    asked = Hashes.joined(
+        [altered(known.take(slice(100, 105)), np.full(5, 9)), pictures(5, seed=9)]
+    )
+    with open_pool(2) as pool:
+        found = against_in_pool(pool, asked, known, parts)
+        nothing = against_in_pool(pool, asked.take(slice(0, 0)), known, parts)
+    assert found.tolist() == against(asked, known).tolist() == [*range(100, 105), *[-1] * 5]
+    assert nothing.tolist() == []

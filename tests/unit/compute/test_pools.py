@@ -9,9 +9,11 @@ from math import factorial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from visdm.adapters.sandboxes.bubblewrap import Bubblewrap
+from visdm.compute.duplicates import Hashes, against_in_pool
 from visdm.compute.images import UnusableImageError
 from visdm.compute.pools import Processes, open_pool
 from visdm.errors import FolderError, InputError, JobError, SandboxError
@@ -238,3 +240,19 @@ def test_processes_work_inside_the_sandbox(tmp_path: Path) -> None:
         pytest.skip(error.message)
     job = Computation("trial", {}, {}, Limits(seconds=120))
     assert sandbox.run(job, tmp_path / "out") == {"found": [factorial(n) for n in range(9)]}
+
+
+def test_copies_are_searched_for_on_a_ray_cluster(cluster: str) -> None:
+    count, source = 300, np.random.default_rng(0)
+    known = Hashes(
+        bits=source.integers(0, 2**64, (count, 4), dtype=np.uint64),
+        luma=source.integers(-90, 90, (count, 10)).astype(np.int16),
+        greys=source.integers(-500, 500, (count, 16)).astype(np.int16),
+        plain=np.zeros(count, dtype=bool),
+        flat=np.zeros(count, dtype=bool),
+        exact=np.arange(count, dtype=np.uint64),
+    )
+    asked = known.take(np.array([7, 3, 299]))
+    asked.bits[:, 0] ^= np.uint64(5)
+    with open_pool(1, cluster) as pool:
+        assert against_in_pool(pool, asked, known, 2).tolist() == [7, 3, 299]
