@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,11 +18,12 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 import pytest
 from PIL import Image
 
+from clusters import ray_cluster
 from e2e.typed import Typed
 from memory.pictures import animation, fill, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 ASKED = [
@@ -311,26 +311,12 @@ def test_the_document_validates_with_mlcroissant_and_loads_the_table_offline(
     assert file["contentSize"] == f"{len(content)} B"
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[str]:
-    """Start a Ray cluster of this machine, reached as any other is: by its address."""
-    pytest.importorskip("ray")
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": "/tmp/visdm-ray"}  # noqa: S108 - sockets need a short path
-    del tmp_path
-    ray = [sys.executable, "-m", "ray.scripts.scripts"]
-    start = [*ray, "start", "--head", "--port=6399", "--num-cpus=1", "--include-dashboard=false"]
-    subprocess.run(start, check=True, capture_output=True, env=environment, timeout=120)
-    yield "127.0.0.1:6399"
-    subprocess.run([*ray, "stop", "--force"], check=True, capture_output=True, env=environment)
-
-
 @pytest.mark.filterwarnings("ignore")  # Ray's own
-def test_a_ray_cluster_gives_the_same_table(
-    tree: Path, described: Path, tmp_path: Path, cluster: str
-) -> None:
+def test_a_ray_cluster_gives_the_same_table(tree: Path, described: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "visdm", "metadata", str(tree), "-o", str(out)]
-    command += ["--ray", cluster]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    with ray_cluster(1) as address:
+        command += ["--ray", address]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert ended.returncode == 0, ended.stderr
     assert (out / "images.parquet").read_bytes() == (described / "images.parquet").read_bytes()

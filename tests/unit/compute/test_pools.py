@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from clusters import ray_cluster
 from visdm.adapters.sandboxes.bubblewrap import Bubblewrap
 from visdm.compute.duplicates import Hashes, against_in_pool
 from visdm.compute.images import UnusableImageError
@@ -49,31 +50,8 @@ def threads(_: int) -> tuple[int, str | None]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    """Start a Ray cluster of two cores on this machine; yield its address."""
-    pytest.importorskip("ray")
-    command = [str(Path(sys.executable).with_name("ray"))]
-    variables = {
-        **os.environ,
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "PYTHONWARNINGS": "ignore",
-    }
-    start = ["start", "--head", "--port=0", "--num-cpus=2", "--include-dashboard=false"]
-    started = subprocess.run(
-        [*command, *start], env=variables, capture_output=True, text=True, timeout=120, check=False
-    )
-    if started.returncode:
-        pytest.fail(started.stderr[-2000:])
-    try:
-        yield "auto"
-    finally:
-        subprocess.run(
-            [*command, "stop", "--force"],
-            env=variables,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
+    with ray_cluster(2) as address:
+        yield address
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
