@@ -63,7 +63,9 @@ def test_every_command_that_a_hint_names_exists() -> None:
     named = {
         found
         for path in source.rglob("*.py")
-        for found in re.findall(r"`visdm ([a-z][a-z0-9]*(?: [a-z][a-z0-9]*)?)", path.read_text("utf-8"))
+        for found in re.findall(
+            r"`visdm ([a-z][a-z0-9]*(?: [a-z][a-z0-9]*)?)", path.read_text("utf-8")
+        )
     }
     assert named
     for words in sorted(named):
