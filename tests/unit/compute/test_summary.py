@@ -210,7 +210,7 @@ def test_no_extreme_of_few_images_is_told(rows: pa.Table) -> None:
         ([30, 1, 0, 0], set()),
         ([9, 9, 9, 9], set()),
     ],
-    ids=str,
+    ids=lambda given: str(sorted(given)),
 )
 def test_what_is_left_when_told_classes_are_subtracted_is_a_group_itself(
     sizes: list[int], told: set[str]
