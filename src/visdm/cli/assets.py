@@ -25,11 +25,11 @@ from visdm.cli.models import print_profile
 from visdm.demo import place
 from visdm.domain.assets import NO_RESERVE, Kind
 from visdm.domain.documents import parse
-from visdm.domain.metadata import Metadata
 from visdm.domain.packages import Disclosure
 from visdm.domain.profiles import read_profile
 from visdm.domain.summaries import MIN_GROUP
 from visdm.errors import BlobError, JobError, UnknownError
+from visdm.services.published import metadata_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -228,7 +228,7 @@ def _copied(store: BlobStore, asset: Asset) -> Any:  # noqa: ANN401  # JSON, or 
     if asset.kind is not Kind.DATA or not asset.metadata:
         return ""
     try:
-        metadata = Metadata.from_bytes(store.read(asset.metadata), cid=asset.metadata)
+        metadata = metadata_of(store, asset)
     except BlobError:
         return "its provider does not say"
     ids = sorted(metadata.copies, key=lambda known: (-metadata.copies[known], known))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from visdm.domain import croissant
 from visdm.domain.assets import Kind
 from visdm.domain.columns import PUBLISHED
-from visdm.domain.metadata import Metadata
 from visdm.errors import InputError
+from visdm.services.published import metadata_of
 
 if TYPE_CHECKING:
     from visdm.domain.assets import Asset
@@ -29,7 +29,7 @@ def croissant_of(asset: Asset, store: BlobStore) -> dict[str, Any]:
     if not asset.metadata:
         hint = "its provider does it: visdm provider run"
         raise InputError(f"asset {asset.asset} is not described yet", hint=hint)
-    metadata = Metadata.from_bytes(store.read(asset.metadata), cid=asset.metadata)
+    metadata = metadata_of(store, asset)
     summary = {
         **metadata.summary,
         "samples": metadata.samples,

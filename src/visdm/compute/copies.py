@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import os
 import resource
+import time
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,11 +131,14 @@ def _by_digest(digests: Digests, group: Sequence[Known]) -> Found:
     return Found(asset, place)
 
 
-def gather(inputs: Mapping[str, Path], samples: Mapping[str, int]) -> tuple[list[Known], list[int]]:
+def gather(
+    inputs: Mapping[str, Path], samples: Mapping[str, int], seconds: float = inf
+) -> tuple[list[Known], list[int]]:
     """Read what inputs say of earlier assets; return it, and the assets that could not be read.
 
-    `samples` says how many images each has. Prints are the provider's own. Tables are whatever
-    strangers published: they are read in a process of its own, which may fail or end.
+    `samples` says how many images each has; after `seconds` no more is read. Prints are the
+    provider's own. Tables are whatever strangers published: they are read in a process of its own,
+    which may fail or end.
     """
     known: list[Known] = []
     unread: list[int] = []
@@ -142,7 +147,7 @@ def gather(inputs: Mapping[str, Path], samples: Mapping[str, int]) -> tuple[list
         known.append(Known(asset, hashes, digests, sealed=hashes is not None))
     tables = _of(inputs, TABLE)
     counts = [samples[str(asset)] for asset, _ in tables]
-    found = read_strange([path for _, path in tables], counts)
+    found = read_strange([path for _, path in tables], counts, time.monotonic() + seconds)
     for (asset, _), hashes in zip(tables, found, strict=True):
         if hashes is None:
             unread.append(asset)
@@ -157,14 +162,20 @@ def _of(inputs: Mapping[str, Path], kind: str) -> list[tuple[int, Path]]:
     return sorted((int(name.removeprefix(kind)), inputs[name]) for name in names)
 
 
-def read_strange(paths: Sequence[Path], samples: Sequence[int]) -> Iterator[Hashes | None]:
+def read_strange(
+    paths: Sequence[Path], samples: Sequence[int], until: float = inf
+) -> Iterator[Hashes | None]:
     """Yield what strangers' tables of so many rows hold, in order; None where one is broken.
 
+    None too for all that are left when the clock (`time.monotonic`) has reached `until`.
     They are read in a process of its own, since reading may end it: then the next begins anew.
     """
     pool: Processes | None = None
     try:
         for table in zip(map(str, paths), samples, strict=True):
+            if time.monotonic() >= until:
+                yield None
+                continue
             pool = pool or Processes(1)
             try:
                 yield next(pool.map(_confined, [table]))

@@ -1,10 +1,11 @@
 """Program `describe`: the public description of a data asset (DESIGN section 7).
 
-Input `package`, a data package; settings `workers`, the processes that measure (1), and `samples`,
-how many images each earlier asset has. Of these, inputs `table-<id>` are the public tables and
-`prints-<id>` what their provider kept (`visdm.compute.copies`). The answer is the summary,
-with the package's `disclosure`; `copies`, how many images earlier assets have, by id; and
-`uncompared`, the ids of those whose tables cannot be read. Output:
+Input `package`, a data package; settings `workers`, the processes that measure (1), `samples`,
+how many images each earlier asset has, and `seconds`, in which their tables are read. Of these,
+inputs `table-<id>` are the public tables and `prints-<id>` what their provider kept
+(`visdm.compute.copies`). The answer is the summary, with the package's `disclosure`; `copies`,
+how many images earlier assets have, by id; and `uncompared`, the ids of those whose tables were
+not or cannot be read. Output:
 
 - `images.parquet`, a row per image, fit to be published where the owner discloses all (what
   it gives away is bounded in docs/threat-model.md). For an owner who discloses aggregates
@@ -17,6 +18,7 @@ with the package's `disclosure`; `copies`, how many images earlier assets have, 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +56,8 @@ def run(
 ) -> dict[str, Any]:
     """Describe a data package; raise `JobError` naming the rows that cannot be used.
 
-    Memory grows by some two hundred bytes an image, for sums and prints.
+    Memory grows by some two hundred bytes an image, for sums and prints, and by a hundred for each
+    image of earlier assets.
     """
     package = DataPackage(inputs["package"])
     seen, bad = 0, list[Bad]()
@@ -72,7 +75,7 @@ def run(
     if bad:
         (output / IMAGES).unlink(missing_ok=True)
     refuse_bad(bad, package.what)
-    return {**taken.summary(), **taken.compare(inputs, settings.get("samples", {}))}
+    return {**taken.summary(), **taken.compare(inputs, settings)}
 
 
 class _Taken:
@@ -109,10 +112,11 @@ class _Taken:
             self._writer.write_table(table, row_group_size=table.num_rows)
         self._waiting = []
 
-    def compare(self, inputs: Mapping[str, Path], samples: Mapping[str, int]) -> dict[str, Any]:
+    def compare(self, inputs: Mapping[str, Path], settings: Mapping[str, Any]) -> dict[str, Any]:
         """Compare with itself and with earlier assets; write the prints; return what is public."""
         hashes, digests = Hashes.joined(self._hashes), np.array(self._prints, "S32")
-        known, unread = gather(inputs, samples)
+        samples, seconds = settings.get("samples", {}), settings.get("seconds", inf)
+        known, unread = gather(inputs, samples, seconds)
         found = find(hashes, digests, known)
         write_prints(self._output / PRINTS, digests, found, hashes if self._aggregate else None)
         ids = {one.asset for one in known}

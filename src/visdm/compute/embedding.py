@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 TABLE = "table-"
 """What an input's name begins with; the asset's number follows."""
 
+BENT = "its summary has numbers that no images have"
+
 DIGITS = 4
 
 
@@ -47,7 +49,7 @@ def run(
     tables, left_out = _opened(inputs)
     drawn = _drawn(tables, left_out, settings)
     found = Drawn.together(drawn.values())
-    centres = settings["centres"]
+    centres = _possible(settings["centres"], left_out)
     if len(found.features) + len(centres) == 0:
         raise JobError("none of the assets has public metadata that a map can be made of")
     middles = _features_of(centres)
@@ -100,14 +102,22 @@ def _drawn(
     return drawn
 
 
+def _possible(centres: list[dict[str, Any]], left_out: dict[int, str]) -> list[dict[str, Any]]:
+    """Return the class centres of assets whose summaries tell what images can have."""
+    bent = {
+        one["asset"]
+        for one in centres
+        if not set(QUALITIES) <= set(one["quality"]) or np.isnan(_features_of([one])).any()
+    }
+    left_out |= dict.fromkeys(bent, BENT)
+    return [one for one in centres if one["asset"] not in bent]
+
+
 def _features_of(centres: list[dict[str, Any]]) -> Matrix:
     """Return the features of class centres (n x k): of means, not means of features."""
     quality = {name: [one["quality"][name] for one in centres] for name in QUALITIES}
     projection = np.array([one["projection"] for one in centres], dtype=np.float64)
-    features = raw(quality, projection.reshape(len(centres), PROJECTED))
-    if np.isnan(features).any():
-        raise JobError("an asset's summary has numbers that no images have")
-    return features
+    return raw(quality, projection.reshape(len(centres), PROJECTED))
 
 
 def _placed(centres: list[dict[str, Any]], places: Matrix) -> list[dict[str, Any]]:

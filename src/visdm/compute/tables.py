@@ -12,7 +12,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 
 from visdm.domain import traits
-from visdm.domain.traits import PROJECTED
+from visdm.domain.summaries import PROJECTED
 from visdm.errors import JobError
 
 try:

@@ -8,7 +8,6 @@ metrics, rounded. What libraries ran, and which classes there are, the provider 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from visdm.domain.copies import may_be_left_out
@@ -25,6 +24,7 @@ DIGITS = 4
 """Decimals of a metric: enough to judge a model, too few to carry an image."""
 
 MAX_VALIDATION = 10**9
+MAX_METRIC = 1e300
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ def read_disclosure(answer: Mapping[str, Any]) -> Disclosure:
 
 
 def _metric(value: object) -> float:
-    if not isinstance(value, float | int) or isinstance(value, bool) or not isfinite(value):
+    if type(value) is not int and type(value) is not float:
+        raise TypeError("not a metric")
+    if not abs(value) <= MAX_METRIC:  # whole numbers of any length among them; NaN is not either
         raise ValueError("not a metric")
     return round(float(value), DIGITS)

@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 ROW_LIMIT, TABLE_BASE = 1 << 14, 1 << 20
 """Bytes of a row of a per-image table, and of what stands around its rows, at the most."""
 
+TABLE_LIMIT = 1 << 32
+"""Bytes of a per-image table, whatever number of samples a stranger registered."""
+
+ROWS_COMPARED, BYTES_COMPARED = 1 << 23, 1 << 33
+"""Images of earlier assets that a new one is compared with at the most, and bytes of their
+tables, the oldest first: else whoever registers large ones could keep a provider busy for good."""
+
 
 def table_limit(samples: int) -> int:
     """Return how large the table of an asset of so many images may be."""
-    return TABLE_BASE + ROW_LIMIT * samples
+    return min(TABLE_BASE + ROW_LIMIT * samples, TABLE_LIMIT)
 
 
 def earlier_than(asset: Asset, market: Iterable[Asset]) -> list[Asset]:

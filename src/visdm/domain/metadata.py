@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from visdm.domain.assets import Kind
 from visdm.domain.documents import count, expect, parse
-from visdm.domain.packages import Disclosure
+from visdm.domain.models import is_name
+from visdm.domain.packages import MAX_CLASSES, Disclosure
 from visdm.domain.summaries import MAX_COUNT, check_summary
 from visdm.errors import BlobError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from visdm.domain.assets import Asset
 
 FORMAT = 2
 SAME_SHARE = 0.5
@@ -73,6 +76,23 @@ class Metadata:
         """How even the classes are, 0 (one class) to 1 (all equal)."""
         return evenness(self.summary.get("class_counts", {}).values())
 
+    def fits(self, asset: Asset) -> bool:
+        """Whether it can be true of an asset as the chain has it, agrees with itself, and its names
+        can be shown.
+        """
+        counts = self.summary.get("class_counts")
+        groups = self.summary.get("by_class", {})
+        return (
+            (self.asset, self.kind, self.samples) == (asset.asset, asset.kind, asset.samples)
+            and all(map(is_name, (self.name, *self.classes)))
+            and (counts is None or sum(counts.values()) == self.samples)
+            and set(self.classes).issuperset([*(counts or {}), *groups])
+            and all(
+                group["samples"] <= (counts or {name: self.samples}).get(name, 0)
+                for name, group in groups.items()
+            )
+        )
+
     def to_bytes(self) -> bytes:
         """Return the document to publish."""
         fields = {"format": FORMAT, **asdict(self), "kind": self.kind.name.lower()}
@@ -92,7 +112,7 @@ class Metadata:
                 kind=Kind[expect(fields["kind"], str).upper()],
                 name=expect(fields["name"], str),
                 samples=samples,
-                classes=tuple(expect(name, str) for name in expect(fields["classes"], list)),
+                classes=_classes(fields["classes"]),
                 summary=fields["summary"],
                 images=expect(fields["images"], str),
                 prints=expect(fields["prints"], str),
@@ -101,6 +121,13 @@ class Metadata:
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BlobError(cid, "not a metadata document") from None
+
+
+def _classes(value: object) -> tuple[str, ...]:
+    names = tuple(expect(name, str) for name in expect(value, list))
+    if len(names) > MAX_CLASSES:
+        raise ValueError("too many classes")
+    return names
 
 
 def _disclosure(fields: Mapping[str, Any]) -> Disclosure:

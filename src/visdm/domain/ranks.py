@@ -156,22 +156,50 @@ class Modular:
 class Balance:
     """Square roots of the samples of each class: what is scarce counts the more."""
 
-    def __init__(self, counts: Sequence[Mapping[str, float]]) -> None:
-        classes = sorted(set().union(*counts)) or [""]
-        self._counts = np.array([[each.get(name, 0.0) for name in classes] for each in counts])
-        self._counts = self._counts.reshape(-1, len(classes))
-        self._scale = sqrt(float(self._counts.sum()) / len(classes))
-        self._have = np.zeros(len(classes))
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self._have = np.zeros(held.classes)
 
     def gains(self, places: Places) -> Floats:
         """See `Rank`."""
-        more = np.sqrt(self._have + self._counts[places]) - np.sqrt(self._have)
-        gained: Floats = self._scale * more.sum(axis=1)
+        held = self._held
+        entries = held.row(int(places[0])) if len(places) == 1 else slice(None)
+        # Summed one after another in either case: the same candidate gains the same to the bit.
+        every = np.bincount(held.owner[entries], self._gain(entries), held.candidates)
+        gained: Floats = (held.scale * every[places]).astype(np.float64)
         return gained
 
     def add(self, place: int) -> None:
         """See `Rank`."""
-        self._have += self._counts[place]
+        row = self._held.row(place)
+        self._have[self._held.label[row]] += self._held.number[row]
+
+    def _gain(self, row: slice) -> Floats:
+        have = self._have[self._held.label[row]]
+        more: Floats = np.sqrt(have + self._held.number[row]) - np.sqrt(have)
+        return more
+
+
+class Held:
+    """What candidates hold of each class, where it is anything: made once for all runs.
+
+    Not as a table of all classes, of which strangers may name millions: entry k says that
+    candidate `owner[k]` holds `number[k]` samples of class `label[k]`, by candidate.
+    """
+
+    def __init__(self, counts: Sequence[Mapping[str, float]]) -> None:
+        labels = {name: k for k, name in enumerate(sorted(set().union(*counts)))}
+        self.candidates, self.classes = len(counts), len(labels)
+        rows = [sorted((labels[name], number) for name, number in each.items()) for each in counts]
+        self.owner = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+        self.label = np.array([label for row in rows for label, _ in row], dtype=np.int64)
+        self.number = np.array([number for row in rows for _, number in row], dtype=np.float64)
+        self.scale = sqrt(float(self.number.sum()) / max(len(labels), 1))
+        self._start = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(int)
+
+    def row(self, place: int) -> slice:
+        """Return the entries of a candidate."""
+        return slice(int(self._start[place]), int(self._start[place + 1]))
 
 
 class Nearness:
@@ -279,12 +307,13 @@ def objective(
     """Return what makes an objective over nobody yet: `counts` are samples of use by class."""
     useful = [sum(each.values()) for each in counts]
     nearness = Nearness(candidates, counts) if "diversity" in weights else None
+    held = Held(counts)
 
     def fresh() -> Objective:
         made: list[tuple[float, Rank]] = []
         for name, weight in sorted(weights.items()):
             if name == "balance":
-                made.append((weight, Balance(counts)))
+                made.append((weight, Balance(held)))
             elif nearness is not None and name == "diversity":
                 made.append((weight, Diversity(nearness)))
             else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from visdm.domain.documents import count, expect
+from visdm.domain.packages import MAX_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,7 +131,10 @@ def _spread(value: object) -> None:
 
 
 def _named(value: object) -> dict[str, Any]:
-    return expect(value, dict)
+    found = expect(value, dict)
+    if len(found) > MAX_CLASSES:
+        raise ValueError("too many names")
+    return found
 
 
 def _image_count(value: object) -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from visdm.domain.conditions import QUALITY, Share, all_met
 from visdm.domain.documents import count, expect
+from visdm.domain.summaries import PROJECTED, number
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from visdm.domain.conditions import Condition
-
-PROJECTED = 16
-"""Coefficients of a projection."""
 
 DETAIL_OF_NOISE = 20
 """The variance that the 4-neighbour Laplacian makes of white noise of variance 1."""
@@ -117,7 +114,7 @@ def read_survey(
             if "problem" in said:
                 found[asset] = PROBLEMS[PROBLEMS.index(said["problem"])]
             elif "guessed" in said:
-                found[asset] = _number(said["guessed"])
+                found[asset] = number(said["guessed"])
             else:
                 found[asset] = _traits(said, names)
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -134,20 +131,14 @@ def _traits(said: Mapping[str, Any], names: Sequence[str]) -> Traits:
     for label, place in sorted(expect(said["centres"], dict).items()):
         if label not in counts or len(expect(place, list)) != PROJECTED:
             raise ValueError("no centre")
-        centres.append(Centre(label, counts[label], tuple(map(_number, place))))
+        centres.append(Centre(label, counts[label], tuple(map(number, place))))
     distance = said["distance"]
     return Traits(
         class_counts=counts,
-        quality={name: _number(said["quality"][name]) for name in QUALITY},
-        power=_number(said["power"]),
+        quality={name: number(said["quality"][name]) for name in QUALITY},
+        power=number(said["power"]),
         centres=tuple(centres),
         fitting=Share.exactly(count(said["fitting"], samples + 1) / samples),
-        distance=None if distance is None else _number(distance),
+        distance=None if distance is None else number(distance),
         read=True,
     )
-
-
-def _number(value: object) -> float:
-    if type(value) not in {int, float} or not isfinite(value):  # type: ignore[arg-type]  # a number by now
-        raise ValueError("no number")
-    return float(value)  # type: ignore[arg-type]  # as above

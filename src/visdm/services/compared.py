@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from visdm.domain.copies import table_limit
-from visdm.domain.metadata import Metadata
+from visdm.domain.copies import BYTES_COMPARED, ROWS_COMPARED
 from visdm.errors import BlobError, VaultError
+from visdm.services.published import agreeing, fetch_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,9 +21,6 @@ PRINTS_LIMIT = 1 << 26
 
 SEALED_LIMIT = PRINTS_LIMIT + (1 << 16)
 """Bytes of the same sealed: age adds sixteen to each 64 KiB, and a header."""
-
-PIECE = 1 << 20
-"""Bytes of a table that are held in memory as it is fetched."""
 
 
 class Comparing(Protocol):
@@ -48,42 +46,59 @@ class Comparing(Protocol):
         ...
 
 
-def fetch(comparing: Comparing, earlier: Iterable[Asset], private: Path) -> dict[str, Path]:
-    """Fetch what there is of earlier assets into a private folder; return it by its name.
+def fetch(
+    comparing: Comparing, earlier: Iterable[Asset], private: Path
+) -> tuple[dict[str, Path], set[int]]:
+    """Fetch what there is of earlier assets into a private folder, the oldest first.
 
-    What others publish is their care: what cannot be had of it keeps no new asset waiting. Raises
+    Returns it by its name, and the assets of which there is nothing. What others publish is their
+    care: what cannot be had of it keeps no new asset waiting, nor does what is too much. Raises
     `BlobError` where one's own cannot be had.
     """
     mine = comparing.indices()
     found: dict[str, Path] = {}
+    missing: set[int] = set()
+    rows, room = ROWS_COMPARED, BYTES_COMPARED
     for asset in earlier:
+        if asset.samples > rows or room < 0:
+            missing.add(asset.asset)
+            continue
         try:
-            document = comparing.store.read(asset.metadata)
-            metadata = Metadata.from_bytes(document, cid=asset.metadata)
-            if metadata.images:
-                table = private / f"table-{asset.asset}"
-                _fetch(comparing, metadata.images, table, table_limit(asset.samples))
-                found[table.name] = table
-            if asset.provider in mine:
-                prints = private / f"prints-{asset.asset}"
-                sealed = comparing.store.read(metadata.prints, SEALED_LIMIT)
-                with comparing.scratch.writing(prints) as sink:
-                    sink.write(comparing.vault.unseal(sealed))
-                found[prints.name] = prints
+            one, size = _of(comparing, asset, private, own=asset.provider in mine)
         except BlobError:
             if asset.provider in mine:
                 raise
-        except VaultError:
-            continue  # of a key that was lost; what is public is compared all the same
-    return found
+            one, size = {}, 0
+        found |= one
+        room -= size
+        rows -= asset.samples if one else 0
+        if not one:
+            missing.add(asset.asset)
+    return found, missing
 
 
-def _fetch(comparing: Comparing, cid: str, target: Path, limit: int) -> None:
-    """Fetch a stranger's blob. Raises `BlobError`, also above `limit` bytes."""
-    source, left = comparing.store.open(cid), limit
-    with comparing.scratch.writing(target) as sink:
-        while piece := source.read(PIECE):
-            left -= len(piece)
-            if left < 0:
-                raise BlobError(cid, f"larger than {limit} bytes")
-            sink.write(piece)
+def _of(
+    comparing: Comparing, asset: Asset, private: Path, *, own: bool
+) -> tuple[dict[str, Path], int]:
+    """Return what there is of one asset, by its name, and its size. Raises `BlobError`."""
+    document = comparing.store.read(asset.metadata)
+    found: dict[str, Path] = {}
+    size = 0
+    try:
+        metadata = agreeing(document, asset)
+    except BlobError:
+        return found, size  # of another format, or false: one's own would be so for good
+    if metadata.images:
+        table = private / f"table-{asset.asset}"
+        size = fetch_table(comparing.store, comparing.scratch, metadata, asset, table)
+        found[table.name] = table
+    if own:
+        prints = private / f"prints-{asset.asset}"
+        sealed = comparing.store.read(metadata.prints, SEALED_LIMIT)
+        # Of a key that was lost there are none; what is public is compared all the same.
+        with suppress(VaultError):
+            plain = comparing.vault.unseal(sealed)
+            with comparing.scratch.writing(prints) as sink:
+                sink.write(plain)
+            found[prints.name] = prints
+    return found, size

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from visdm.domain.assets import Asset
     from visdm.domain.datasets import Dataset
     from visdm.domain.demand import Wanted
-    from visdm.domain.metadata import Metadata
     from visdm.domain.rounds import Ballot, Outcome, Terms
     from visdm.domain.sampling import Criteria, Selection
     from visdm.ports import (
@@ -75,14 +73,6 @@ class Consumer:
             return self.chain.register(
                 Kind.MODEL, provider, 0, NO_RESERVE, parcel.package, parcel.grants
             )
-
-    def market(self) -> list[tuple[Asset, Metadata]]:
-        """Return every data asset on offer whose public metadata can be read."""
-        return [
-            (found.asset, found.metadata)
-            for found in prospects.described(self, ())
-            if not found.problem
-        ]
 
     def sample(
         self, criteria: Criteria, examples: Path | None = None, progress: Progress = silent

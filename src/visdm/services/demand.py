@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from visdm.domain.assets import Kind, State
 from visdm.domain.demand import Asked, Demand, Offered, demands, samples_by_class
-from visdm.domain.metadata import Metadata
 from visdm.errors import BlobError
 from visdm.ports import silent
+from visdm.services.published import metadata_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ def _samples(store: BlobStore, asset: Asset) -> Mapping[str | None, int]:
     if not asset.metadata:
         return {None: asset.samples}
     try:
-        metadata = Metadata.from_bytes(store.read(asset.metadata), cid=asset.metadata)
+        metadata = metadata_of(store, asset)
     except BlobError:
         return {None: asset.samples}
     counts = metadata.summary.get("class_counts", {})

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from visdm.domain.assets import Kind, State
 from visdm.domain.maps import METHODS, MOST, Map, read_map
-from visdm.domain.metadata import Metadata
 from visdm.errors import BlobError, InputError, JobError, UnknownError
 from visdm.ports import Computation, Limits, silent
+from visdm.services.published import fetch_table, metadata_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from visdm.domain.assets import Asset
+    from visdm.domain.metadata import Metadata
     from visdm.ports import BlobStore, Chain, Progress, Sandbox, Scratch
 
 PROGRAM = "embed"
@@ -71,10 +72,10 @@ def map_of(
     """
     left_out: dict[int, str] = {}
     described = {}
-    for asset in _offered(role.chain, assets):
+    offered = {asset.asset: asset for asset in _offered(role.chain, assets)}
+    for asset in offered.values():
         try:
-            document = role.store.read(asset.metadata)
-            described[asset.asset] = Metadata.from_bytes(document, cid=asset.metadata)
+            described[asset.asset] = metadata_of(role.store, asset)
         except BlobError:
             left_out[asset.asset] = UNREAD
     settings: dict[str, Any] = {
@@ -87,7 +88,7 @@ def map_of(
     silent_ones = [n for n, found in described.items() if not found.images and n not in told]
     left_out |= dict.fromkeys(silent_ones, UNTOLD)
     with role.scratch.folder() as private:
-        tables = _fetched(role.store, described, private, left_out)
+        tables = _fetched(role, offered, described, private, left_out)
         if not tables and not told:
             raise InputError("no asset has public metadata that a map can be made of")
         found = _drawn(role.sandbox, settings, tables, private / "out", left_out, progress)
@@ -123,7 +124,11 @@ def _centres(found: Metadata) -> list[dict[str, Any]]:
 
 
 def _fetched(
-    store: BlobStore, described: Mapping[int, Metadata], private: Path, left_out: dict[int, str]
+    role: Surveyor,
+    offered: Mapping[int, Asset],
+    described: Mapping[int, Metadata],
+    private: Path,
+    left_out: dict[int, str],
 ) -> dict[int, Path]:
     tables = {}
     for number, found in described.items():
@@ -131,7 +136,7 @@ def _fetched(
             continue
         place = private / f"table-{number}"
         try:
-            store.get(found.images, place)
+            fetch_table(role.store, role.scratch, found, offered[number], place)
         except BlobError:
             left_out[number] = UNFETCHED
         else:

@@ -17,6 +17,7 @@ from visdm.domain.metadata import Metadata
 from visdm.domain.traits import Traits, read_survey, spreads, told
 from visdm.errors import BlobError, JobError
 from visdm.ports import Computation, Limits
+from visdm.services.published import fetch_table, metadata_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,7 +108,7 @@ def _candidate(
 ) -> Candidate:
     problem = ""
     try:
-        metadata = Metadata.from_bytes(store.read(asset.metadata), cid=asset.metadata)
+        metadata = metadata_of(store, asset)
     except BlobError:
         # A provider that publishes nonsense hurts its own assets, not the market.
         problem, metadata = UNREAD, Metadata(asset.asset, Kind.DATA, "", asset.samples, ())
@@ -132,7 +133,7 @@ def _looked_into(
             if each.metadata.images:
                 table = private / f"table-{each.number}"
                 try:
-                    ports.store.get(each.metadata.images, table)
+                    fetch_table(ports.store, ports.scratch, each.metadata, each.asset, table)
                     inputs[table.name] = table
                 except BlobError:
                     missing[each.number] = replace(each, problem=UNFETCHED)

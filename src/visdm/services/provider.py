@@ -6,6 +6,7 @@ chain says what is left to do, so a provider that was killed simply starts again
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from visdm.services import compared, parcels
 from visdm.services.compared import PRINTS_LIMIT
 from visdm.services.fees import fee_of
 from visdm.services.profiles import profiled
+from visdm.services.published import metadata_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 RESULT = "model.safetensors"
 IMAGES = "images.parquet"
 PRINTS = "prints.parquet"
+COMPARING_SHARE = 4
+"""Of the time for describing an asset, reading others' tables may take one part in so many."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ class ComputeProvider:
         return parcels.receive(self.store, self.vault, parcels.parcel_of(asset), target)
 
     def _examine(self, asset: Asset, private: Path, progress: Progress) -> Metadata:
-        package, output = private / "package", private / "out"
+        package = private / "package"
         if self._open(asset, package).giver != asset.owner:
             raise VaultError(f"the grant of asset {asset.asset} was not made by its owner")
         if asset.kind is Kind.MODEL:
@@ -196,12 +200,8 @@ class ComputeProvider:
                 summary=profile,
             )
         earlier = earlier_than(asset, self.chain.assets())
-        settings = {
-            "workers": self.threads,
-            "samples": {str(known.asset): known.samples for known in earlier},
-        }
-        inputs = {"package": package, **compared.fetch(self, earlier, private)}
-        found = self._run("describe", settings, inputs, output, progress)
+        found, uncompared = self._described(package, earlier, private, progress)
+        output = private / found.pop("output")
         if found["samples"] != asset.samples:
             raise InputError(
                 f"it holds {found['samples']} samples, but {asset.samples} were registered"
@@ -210,6 +210,7 @@ class ComputeProvider:
             raise InputError("most of its images are repeated")
         prints = self._prints(output / PRINTS)
         copies = read_copies(found, asset.samples, [known.asset for known in earlier])
+        uncompared |= set(found["uncompared"])
         # The package says what its owner discloses; nothing here may say otherwise.
         disclosure = read_disclosure(found)
         public = disclosure is Disclosure.FULL
@@ -219,12 +220,37 @@ class ComputeProvider:
             name=str(found["name"]),
             samples=asset.samples,
             classes=tuple(found["classes"]),
-            summary={name: said for name, said in found.items() if name != "copies"},
+            summary={
+                **{name: said for name, said in found.items() if name != "copies"},
+                "uncompared": sorted(uncompared),
+            },
             images=self.store.put(output / IMAGES) if public else "",
             prints=self.store.write(self.vault.seal(prints, self.vault.recipient)),
             disclosure=disclosure,
             copies=copies,
         )
+
+    def _described(
+        self, package: Path, earlier: list[Asset], private: Path, progress: Progress
+    ) -> tuple[dict[str, Any], set[int]]:
+        """Return what `describe` answers, with its `output`, and the assets not compared with.
+
+        What others published may bring it down, or a print of one's own that cannot be read: that
+        is no fault of the asset, which is then described by itself.
+        """
+        inputs, uncompared = compared.fetch(self, earlier, private)
+        settings = {
+            "workers": self.threads,
+            "samples": {str(known.asset): known.samples for known in earlier},
+            "seconds": self.limits.seconds // COMPARING_SHARE,
+        }
+        if inputs:
+            with suppress(JobError):
+                beside = {"package": package, **inputs}
+                found = self._run("describe", settings, beside, private / "beside", progress)
+                return {**found, "output": "beside"}, uncompared
+        found = self._run("describe", settings, {"package": package}, private / "alone", progress)
+        return {**found, "output": "alone"}, {known.asset for known in earlier}
 
     def _prints(self, path: Path) -> bytes:
         if self.scratch.size(path) > PRINTS_LIMIT:
@@ -283,7 +309,7 @@ class ComputeProvider:
         answer = self._run("train", settings, inputs, private / "out", progress)
         trained = read_trained(answer, terms.method, numbers)
         result = private / "out" / RESULT
-        profile = Metadata.from_bytes(self.store.read(model.metadata), cid=model.metadata)
+        profile = metadata_of(self.store, model)
         self._gate(profile, result)
         # Once it is stored somebody may find it: not after the money can be called back.
         self._in_time(job)

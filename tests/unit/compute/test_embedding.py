@@ -159,7 +159,13 @@ def test_nothing_to_draw_is_said(tmp_path: Path) -> None:
     assert "public metadata" in said(caught.value)
 
 
-def test_a_summary_with_numbers_that_no_image_has_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bent", [{"projection": [1e9] * 16}, {"quality": {}}], ids=str)
+def test_a_summary_with_numbers_that_no_image_has_keeps_its_own_asset_off_the_map(
+    tmp_path: Path, bent: dict[str, Any]
+) -> None:
+    answer = embed(tmp_path, {}, centres=[centre(), centre(7), centre(7, **bent)])
+    assert [one["asset"] for one in answer["centres"]] == [9]
+    assert answer["left_out"] == {"7": "its summary has numbers that no images have"}
     with pytest.raises(JobError) as caught:
-        embed(tmp_path, {}, centres=[centre(projection=[1e9] * 16)])
-    assert "summary" in said(caught.value)
+        embed(tmp_path, {}, centres=[centre(**bent)])
+    assert "public metadata" in said(caught.value)

@@ -65,6 +65,15 @@ def test_what_it_answers_is_what_the_domain_reads(tmp_path: Path) -> None:
     assert found.fitting == conditions.Share.exactly(1.0)
 
 
+@pytest.mark.parametrize("bent", [10**400, float("nan"), "1", True, None])
+def test_an_answer_that_was_bent_is_refused_in_our_words(tmp_path: Path, bent: object) -> None:
+    public_table(tmp_path / "table-1.parquet", ROWS)
+    answer = {"assets": surveyed(tmp_path, {1: ROWS})}
+    answer["assets"]["1"]["quality"]["noise"] = bent
+    with pytest.raises(JobError, match="agreed shape"):
+        traits.read_survey(answer, {1: CLASSES})
+
+
 def test_without_conditions_on_the_projection_it_is_not_read(tmp_path: Path) -> None:
     public_table(tmp_path / "table-1.parquet", ROWS)
     assert surveyed(tmp_path, {1: ROWS}, centres=False)["1"]["centres"] == {}

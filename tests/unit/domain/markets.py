@@ -11,7 +11,8 @@ from visdm.domain.candidates import Candidate, Criteria
 from visdm.domain.metadata import Metadata
 from visdm.domain.ranks import RANKS
 from visdm.domain.rounds import MAX_ASSETS
-from visdm.domain.traits import PROJECTED, Centre, Traits
+from visdm.domain.summaries import PROJECTED
+from visdm.domain.traits import Centre, Traits
 
 PROVIDERS = {1: Provider(1, "0xa", "EU", 10), 2: Provider(2, "0xb", "US", 20)}
 OF_ASSET = ("kind", "state")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from unit.domain.markets import PROVIDERS, candidate, candidates, centred, crite
 from visdm.domain.assets import NO_RESERVE, Kind, State
 from visdm.domain.candidates import Criteria, misfits
 from visdm.domain.conditions import Condition, Share
-from visdm.domain.ranks import RANKS, objective, scores
+from visdm.domain.ranks import RANKS, Balance, Held, objective, scores
 from visdm.domain.sampling import choose
 from visdm.domain.traits import Traits
 from visdm.errors import InputError
@@ -315,10 +316,12 @@ def test_a_dominated_asset_is_never_preferred(
     asks = (
         better.asset.reserve if better.asks is None else better.asks + data.draw(st.integers(0, 9))
     )
+    already = sum(better.metadata.copies.values())
+    more = min(better.asset.samples, already + max(better.asset.samples // 2, 1))
     worse = replace(
         better,
         asset=replace(better.asset, asset=99, reserve=asks),
-        metadata=replace(better.metadata, copies={1: max(better.asset.samples // 2, 1)}),
+        metadata=replace(better.metadata, copies={1: more}),
     )
     worse = replace(worse, earned=better.earned // 2, owner_earned=0, owner_jobs=0)
     chosen = {c.number for c in choose([*market, worse], asked).chosen}
@@ -391,3 +394,16 @@ def test_what_an_asset_adds_only_shrinks_as_others_come_in(
 
 def test_providers_of_the_tests_differ() -> None:
     assert PROVIDERS[1].region != PROVIDERS[2].region
+
+
+def test_classes_that_strangers_make_up_cost_no_more_than_what_they_hold() -> None:
+    """A table of all candidates by all classes would take two gigabytes here."""
+    counts = [{f"{asset} {n}": 1.0 for n in range(1_000)} for asset in range(500)]
+    tracemalloc.start()
+    try:
+        rank = Balance(Held(counts))
+        assert rank.gains(np.arange(500)).tolist() == pytest.approx([1_000] * 500)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 256 << 20

@@ -174,3 +174,11 @@ def test_a_number_is_finite_and_of_a_size_to_reckon_with(value: float) -> None:
         assert not abs(value) <= 1e12
     else:
         assert found == float(value)
+
+
+def test_more_classes_than_a_package_can_have_are_refused() -> None:
+    many = {f"class {n}": 0 for n in range(10_001)}
+    refused({**GOOD, "class_counts": many})
+    refused({**GOOD, "by_class": dict.fromkeys(many, GOOD["by_class"]["cat"])})
+    with pytest.raises(BlobError):
+        Metadata.from_bytes(Metadata(7, Kind.DATA, "x", 120, tuple(many)).to_bytes(), cid=CID)

@@ -37,20 +37,21 @@ def metadata_of(consumer: Consumer, number: int) -> Metadata:
 class Telling:
     """A market's chain, but for an asset whose metadata is another document."""
 
-    def __init__(self, consumer: Consumer, number: int, cid: str) -> None:
-        self._chain, self._number, self._cid = consumer.chain, number, cid
+    def __init__(self, consumer: Consumer, number: int, cid: str, samples: int = 8) -> None:
+        self._chain, self._number = consumer.chain, number
+        self._said: dict[str, Any] = {"metadata": cid, "samples": samples}
 
     def assets(self) -> list[Any]:
         return [
-            replace(a, metadata=self._cid) if a.asset == self._number else a
-            for a in self._chain.assets()
+            replace(a, **self._said) if a.asset == self._number else a for a in self._chain.assets()
         ]
 
 
 def told(consumer: Consumer, number: int, **changes: object) -> Consumer:
     """Return the consumer in a market in which the metadata of an asset says something else."""
     changed = replace(metadata_of(consumer, number), **changes)  # type: ignore[arg-type]  # its fields
-    chain: Any = Telling(consumer, number, consumer.store.write(changed.to_bytes()))
+    cid = consumer.store.write(changed.to_bytes())
+    chain: Any = Telling(consumer, number, cid, changed.samples)
     return replace(consumer, chain=chain)
 
 
@@ -101,15 +102,16 @@ def test_a_table_that_is_none_is_left_out_with_the_reason(consumer: Consumer) ->
 def test_an_owner_who_discloses_groups_alone_is_drawn_by_them_or_not_at_all(
     consumer: Consumer,
 ) -> None:
-    summary = metadata_of(consumer, 2).summary
+    summary = {**metadata_of(consumer, 2).summary, "class_counts": {"0": 10, "1": 10}}
     quality = {name: measure["mean"] for name, measure in summary["quality"].items()}
     group = {"samples": 10, "projection": summary["projection"], "quality": quality}
-    groups = told(consumer, 2, images="", summary={**summary, "by_class": {"0": group}})
+    with_group = {**summary, "by_class": {"0": group}}
+    groups = told(consumer, 2, samples=20, images="", summary=with_group)
     found = map_of(groups, methods=PCA)
     (centre,) = found.centres
     assert (centre.asset, centre.label, centre.samples) == (2, "0", 10)
     assert {one.asset for one in found.points} == {1, 3}
-    nothing = told(consumer, 2, images="", summary={**summary, "by_class": {}})
+    nothing = told(consumer, 2, samples=20, images="", summary={**summary, "by_class": {}})
     assert map_of(nothing, methods=PCA).left_out == {2: mapping.UNTOLD}
     with pytest.raises(InputError, match="no asset"):
         map_of(nothing, [2], methods=PCA)

@@ -83,17 +83,17 @@ def test_what_cannot_be_fetched_or_read_is_out_with_the_reason(
     consumer = market.consumer("consumer-1")
     found = {each.number: each for each in consumer.sample(Criteria()).chosen}
     store = type(consumer.store)
-    get, read = store.get, store.read
+    opened, read = store.open, store.read
 
-    def missing(self: Any, cid: str, target: Path) -> None:  # noqa: ANN401  # any store
+    def missing(self: Any, cid: str) -> Any:  # noqa: ANN401  # any store
         if cid == found[1].metadata.images:
             raise BlobError(cid, "is missing")
-        get(self, cid, target)
+        return opened(self, cid)
 
     def nonsense(self: Any, cid: str, limit: int = 1 << 24) -> bytes:  # noqa: ANN401  # as above
         return b"nonsense" if cid == found[3].asset.metadata else read(self, cid, limit)
 
-    monkeypatch.setattr(store, "get", missing)
+    monkeypatch.setattr(store, "open", missing)
     monkeypatch.setattr(store, "read", nonsense)
     selection = consumer.sample(SHARP)
     assert selection.dataset == (2,)

@@ -87,7 +87,6 @@ PHRASES = (
     r"a task of the Ray cluster was lost",
     r"the {what} asks for a disclosure that there is not",
     r"the prints of an earlier asset cannot be read",
-    r"an asset's summary has numbers that no images have",
     r"none of the assets has public metadata that a map can be made of",
     r"a job needs assets, each named once",
     r"a condition names no column of the tables",
