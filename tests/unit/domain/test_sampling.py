@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from unit.domain.markets import PROVIDERS, candidate, candidates, centred, crite
 from visdm.domain.assets import NO_RESERVE, Kind, State
 from visdm.domain.candidates import Criteria, misfits
 from visdm.domain.conditions import Condition, Share
-from visdm.domain.ranks import RANKS, Balance, Held, objective, scores
+from visdm.domain.ranks import RANKS, objective, scores
 from visdm.domain.sampling import choose
 from visdm.domain.traits import Traits
 from visdm.errors import InputError
@@ -394,16 +393,3 @@ def test_what_an_asset_adds_only_shrinks_as_others_come_in(
 
 def test_providers_of_the_tests_differ() -> None:
     assert PROVIDERS[1].region != PROVIDERS[2].region
-
-
-def test_classes_that_strangers_make_up_cost_no_more_than_what_they_hold() -> None:
-    """A table of all candidates by all classes would take two gigabytes here."""
-    counts = [{f"{asset} {n}": 1.0 for n in range(1_000)} for asset in range(500)]
-    tracemalloc.start()
-    try:
-        rank = Balance(Held(counts))
-        assert rank.gains(np.arange(500)).tolist() == pytest.approx([1_000] * 500)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 256 << 20
