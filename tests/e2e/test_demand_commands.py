@@ -85,6 +85,25 @@ def test_demand_is_readable_and_a_bad_search_is_one_line(at: AtMarket) -> None:
     assert "no duration" in at.refused("demand", "--since", "soon", code=2)
 
 
+def test_options_before_ask_are_refused_for_it_would_not_get_them(
+    at: AtMarket, tmp_path: Path
+) -> None:
+    ask = ("ask", "--classes", "owl")
+    for before, told in (
+        (("--home", tmp_path / "nowhere"), "put --home after ask"),
+        (("--json",), "put --json after ask"),
+        (("--keys", tmp_path), "put --keys after ask"),
+        (("--since", "1d"), "--since is no option of ask"),
+        (("--top", "30"), "--top is no option of ask"),
+    ):
+        said = at.refused("demand", *before, *ask, code=2)
+        assert told in said
+        assert "visdm demand [OPTIONS]" in said
+    assert "owl" not in by_class(at.json("demand"))
+    at.ok("demand", *ask)
+    assert "owl" in by_class(at.json("demand"))
+
+
 def test_classes_out_of_reach_are_unknown_and_the_money_is_counted_all_the_same(
     at: AtMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

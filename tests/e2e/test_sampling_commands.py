@@ -12,13 +12,28 @@ from PIL import Image, ImageFilter, ImageOps
 
 from e2e.test_demo import demo
 from e2e.test_market_commands import AtMarket
+from memory.sandbox import InProcess
 from visdm.demo.images import write_digits
+from visdm.errors import JobError
+from visdm.ports import silent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from visdm.ports import Computation, Progress
+
 SHARP, UNEVEN, CLOSED, BLURRED, FREE = 5, 6, 7, 8, 9
 """Assets that come to the demo's market, after three of its suppliers and its model."""
+
+
+class Failing(InProcess):
+    """A sandbox in which no computation ends well."""
+
+    def run(
+        self, computation: Computation, output: Path, progress: Progress = silent
+    ) -> Mapping[str, Any]:
+        del computation, output, progress
+        raise JobError("took longer than 1 s")
 
 
 def part(
@@ -145,7 +160,9 @@ def test_the_table_says_what_is_in_and_why(at: AtMarket) -> None:
     said = at.ok("sample", "--class", "7", "--min-balance", "0.9", "--samples", "40")
     for words in ("aggregate", "full", "copies", "asks", "kept in dataset.json"):
         assert words in said
-    assert "cost: not known" in said or "cost: at most" in said
+    # The demo's own asset 1 has no reserve, so that what all cost is not known.
+    assert "cost: not known" in said
+    assert "cost: at most" not in said
 
 
 def test_nothing_that_fits_says_why_and_leaves_no_file(at: AtMarket) -> None:
@@ -178,11 +195,65 @@ def test_an_asset_that_was_retired_since_stops_the_round(at: AtMarket) -> None:
 )
 def test_a_file_that_is_not_true_is_refused(at: AtMarket, change: Any, said: str) -> None:  # noqa: ANN401  # a function
     at.ok("sample")
+    before = at.json("round", "list")
     kept = json.loads(Path("dataset.json").read_text())
     change(kept)
     Path("dataset.json").write_text(json.dumps(kept))
     assert said in at.refused("round", "open", "--dataset", "dataset.json")
-    assert at.json("round", "list") == at.json("round", "list")
+    assert at.json("round", "list") == before
+
+
+def test_a_dataset_that_costs_nothing_a_sample_is_never_opened_at_another_price(
+    at: AtMarket,
+) -> None:
+    """As where every owner's reserve is 0: it was told to cost at most the fee."""
+    at.ok("sample", "--at", "0.04")
+    before = at.json("round", "list")
+    kept = json.loads(Path("dataset.json").read_text())
+    kept.update(price=0, cost=kept["fee"])
+    Path("dataset.json").write_text(json.dumps(kept))
+    said = at.refused("round", "open", "--dataset", "dataset.json")
+    assert "the dataset's price is 0" in said
+    assert "--ladder" in said
+    assert at.json("round", "list") == before
+    at.ok("round", "open", "--dataset", "dataset.json", "--ladder", "0.000001")
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("--map", "/proc/nope", "-o", "old.json"), "/proc/nope: cannot be written"),
+        (("--map", "map", "-o", "a-folder"), "a-folder: cannot be written"),
+        (("-o", "."), ".: cannot be written"),
+    ],
+)
+def test_what_cannot_be_written_is_told_after_the_verdicts_and_leaves_nothing(
+    at: AtMarket, words: tuple[str, ...], error: str
+) -> None:
+    Path("old.json").write_text("older")
+    Path("a-folder").mkdir()
+    drawn = {"map"} if "map" in words else set()
+    code, out, err = at.run(("sample", "--most", "2", *words))
+    assert code == 1
+    assert f"error: {error}" in err
+    assert "picked as number 1" in out
+    assert ("map: map/map.png" in out) == bool(drawn)
+    assert "kept in" not in out
+    assert Path("old.json").read_text() == "older"
+    assert {path.name for path in Path().iterdir()} == {"a-folder", "market", "old.json"} | drawn
+    assert list(Path("a-folder").iterdir()) == []
+
+
+def test_a_map_that_cannot_be_drawn_does_not_hide_the_verdicts(
+    at: AtMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visdm.wiring.Bubblewrap", Failing)
+    code, out, err = at.run(("sample", "--map", "map", "--json"))
+    assert (code, "took longer than 1 s" in err) == (3, True)
+    answer = json.loads(out)
+    assert (answer["file"], answer["map"]) == (None, [])
+    assert row(answer, SHARP)["in"]
+    assert {path.name for path in Path().iterdir()} == {"market"}
 
 
 @pytest.mark.parametrize(

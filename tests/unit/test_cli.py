@@ -76,6 +76,27 @@ def test_every_command_that_a_hint_names_exists() -> None:
             command = command.commands[word]
 
 
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        (("--json",), "put --json after rebuild"),
+        (("--data", "/nowhere"), "put --data after rebuild"),
+    ],
+)
+def test_options_before_a_part_of_an_experiment_are_refused(
+    before: tuple[str, ...],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["visdm", "experiment", "metadata", *before, "rebuild", "--data", "/nowhere"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ending:
+        cli.main()
+    assert ending.value.code == cli.USAGE_ERROR
+    assert told in capsys.readouterr().err
+
+
 def test_a_vote_says_a_price_or_a_rejection_and_not_both() -> None:
     assert frame.least_accepted("0.05", reject=False) == 50_000
     assert frame.least_accepted(None, reject=True) is None

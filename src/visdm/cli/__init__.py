@@ -15,7 +15,7 @@ from visdm.cli.demo import demo
 from visdm.cli.devnet import devnet
 from visdm.cli.earnings import earnings
 from visdm.cli.experiments import experiment
-from visdm.cli.frame import plain
+from visdm.cli.frame import StartsOverError, plain
 from visdm.cli.jobs import job, provider
 from visdm.cli.map import map_
 from visdm.cli.metadata import metadata
@@ -61,9 +61,11 @@ def main() -> None:
     try:
         # Without its standalone mode click returns the code of `Exit` instead of raising it.
         sys.exit(visdm(standalone_mode=False) or 0)
-    except click.Abort:
+    except click.Abort as ended:
+        over = isinstance(ended, StartsOverError)
+        then = "it starts over, for nothing is kept of it" if over else "it goes on where it was"
         click.echo("error: interrupted", err=True)
-        click.echo("hint: run it again; it goes on where it was", err=True)
+        click.echo(f"hint: run it again; {then}", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()

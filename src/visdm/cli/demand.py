@@ -17,6 +17,7 @@ from visdm.cli.frame import (
     print_json,
     print_rows,
     progress,
+    refuse_options_before,
 )
 from visdm.demo import place
 from visdm.demo.summary import money
@@ -46,6 +47,7 @@ def demand(
     searched: a search costs next to nothing, and anybody can send many.
     """
     if context.invoked_subcommand is not None:
+        refuse_options_before(context.invoked_subcommand)
         return
     with market(home) as world, progress("reading the market") as shown:
         chain = world.chain(place.OPERATOR)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from eth_utils.address import to_checksum_address
 from rich import progress as bars
 from rich.console import Console
@@ -58,6 +59,39 @@ consumer_option = click.option(
 )
 least_option = click.option("--least", metavar="PRICE", help="The least accepted a sample.")
 reject_option = click.option("--reject", is_flag=True, help="Accept no price.")
+
+
+def refuse_options_before(command: str) -> None:
+    """Refuse options that were given to a group but not to its command, which would miss them.
+
+    Raises `click.UsageError` naming the first.
+    """
+    context = click.get_current_context()
+    group = context.command
+    found = group.get_command(context, command) if isinstance(group, click.Group) else None
+    taken = {parameter.name for parameter in found.params} if found else set()
+    for parameter in group.params:
+        name = parameter.name or ""
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = parameter.opts[0]
+            said = f"put {option} after" if name in taken else f"{option} is no option of"
+            raise click.UsageError(f"{said} {command}")
+
+
+class StartsOverError(click.Abort):
+    """A command was interrupted that keeps nothing of what it did so far."""
+
+
+@contextmanager
+def starting_over() -> Iterator[None]:
+    """Tell an interrupt here from one of a command that goes on where it was.
+
+    Raises `StartsOverError`.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StartsOverError from None
 
 
 class Duration(click.ParamType[int]):

@@ -26,11 +26,13 @@ from visdm.demo.summary import money
 from visdm.demo.telling import Narrator
 from visdm.domain.jobs import JobState
 from visdm.domain.reports import Report
-from visdm.errors import JobError, UnknownError
+from visdm.errors import BlobError, JobError, UnknownError
 from visdm.ports import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from visdm.ports import BlobStore
 
 
 @click.group()
@@ -102,12 +104,20 @@ def job_status(number: str, home: Path, *, as_json: bool) -> None:
             "report": job_.report,
         }
         if job_.state is JobState.SETTLED:
-            report = Report.from_bytes(world.store.read(job_.report), cid=job_.report)
-            fields["images"] = {
-                str(asset): _used(kept, report.left_out.get(asset, {}), asset)
-                for asset, kept in report.kept.items()
-            }
+            fields["images"] = _images(world.store, job_.report)
     print_fields(fields, as_json=as_json, amounts=("price", "fee_cap", "fee", "change"))
+
+
+def _images(store: BlobStore, cid: str) -> dict[str, str] | str:
+    """Say what was used of each asset; a report out of reach hides nothing that the chain knows."""
+    try:
+        report = Report.from_bytes(store.read(cid), cid=cid)
+    except BlobError:
+        return "its report is out of reach"
+    return {
+        str(asset): _used(kept, report.left_out.get(asset, {}), asset)
+        for asset, kept in report.kept.items()
+    }
 
 
 def _used(kept: int, left_out: Mapping[int, int], asset: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from visdm.cli.frame import json_option, plain, print_json, progress
+from visdm.cli.frame import json_option, plain, print_json, progress, starting_over
 from visdm.domain.croissant import TABLE, About
 from visdm.errors import InputError
 
@@ -39,6 +39,7 @@ _MIB = 1 << 20
 @click.option("--published", default="", metavar="DATE", help="As above: a day, as 2024-05-31.")
 @click.option("--url", default="", metavar="URL", help="As above: where more is told.")
 @json_option
+@starting_over()
 def metadata(  # one parameter per option
     source: Path,
     out: Path,

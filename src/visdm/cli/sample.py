@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from visdm.domain.conditions import Condition
 from visdm.domain.datasets import LIMIT, Dataset, written
 from visdm.domain.ranks import RANKS
 from visdm.domain.rounds import MAX_ASSETS
-from visdm.errors import FolderError, InputError, OutputError
+from visdm.errors import FolderError, InputError, OutputError, VisdmError
 from visdm.pictures.folder import require_extra
 from visdm.services.mapping import map_of
 
@@ -45,6 +46,19 @@ if TYPE_CHECKING:
 LADDER = "0.05,0.10,0.15"
 FILE = "dataset.json"
 SHARE = click.FloatRange(0, 1)
+
+
+@dataclass(frozen=True)
+class Written:
+    """Which files were written of a selection: its map, the file that it is kept in.
+
+    `failed` is what kept one from being written.
+    """
+
+    maps: Sequence[Path] = ()
+    kept: Path | None = None
+    failed: VisdmError | None = None
+
 
 dataset_option = click.option(
     "--dataset",
@@ -134,22 +148,23 @@ def sample(
     with market(home) as world, progress("looking at the market") as shown:
         consumer = world.consumer(actor)
         selection = consumer.sample(criteria, like, shown)
-        kept = None
-        if selection.chosen and not asked["dry"]:
-            kept = Dataset.of(selection, world.ledger.market.catalog, consumer.chain.now())
-            _keep(out, kept.to_bytes())
-        maps = _draw(map_folder, selection, world, consumer, shown) if map_folder else []
+        done = _write(selection, world, consumer, map_folder, None if asked["dry"] else out, shown)
         owners = {
             v.candidate.number: world.name(v.candidate.asset.owner) for v in selection.verdicts
         }
     if as_json:
-        files = {"file": str(out) if kept else None, "map": [str(path) for path in maps]}
+        files = {
+            "file": str(done.kept) if done.kept else None,
+            "map": [str(path) for path in done.maps],
+        }
         print_json(_as_json(selection, owners) | files)
     else:
-        _print(selection, owners, out if kept else None)
-        for path in maps:
+        _print(selection, owners, done.kept)
+        for path in done.maps:
             click.echo(f"map: {plain(str(path))}")
     # Raised only now, so that what kept each asset out can be read.
+    if done.failed:
+        raise done.failed
     _ = selection.dataset
 
 
@@ -174,7 +189,10 @@ def kept_dataset(
             f"the dataset is at provider {dataset.provider}, the model at {provider}",
             hint=f"choose anew with `visdm sample --provider {provider}`, or name another --model",
         )
-    if ladder is None and dataset.price:
+    if ladder is None and dataset.price is not None:
+        if not dataset.price:
+            hint = "say what you would pay a sample, as --ladder 0.000001"
+            raise InputError("the dataset's price is 0, and a round asks for more", hint=hint)
         return dataset.assets, (dataset.price,)
     steps = place.parse_ladder(ladder or LADDER)
     dataset.check_ladder(steps[-1])
@@ -225,6 +243,29 @@ def _weight(text: str) -> tuple[str, float]:
         raise InputError(
             f"rank {text!r}: {weight!r} is no weight", hint="write quality=2"
         ) from None
+
+
+def _write(  # what it reads, and where it writes
+    selection: Selection,
+    world: World,
+    consumer: Consumer,
+    map_folder: Path | None,
+    out: Path | None,
+    shown: Progress,
+) -> Written:
+    """Draw the map, then keep the dataset: an older file stays where the map cannot be drawn."""
+    maps: Sequence[Path] = ()
+    kept = None
+    try:
+        if map_folder:
+            maps = _draw(map_folder, selection, world, consumer, shown)
+        if out and selection.chosen:
+            market_ = world.ledger.market.catalog
+            _keep(out, Dataset.of(selection, market_, consumer.chain.now()).to_bytes())
+            kept = out
+    except VisdmError as error:
+        return Written(maps, failed=error)
+    return Written(maps, kept)
 
 
 def _keep(path: Path, content: bytes) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from visdm.demo.summary import DECIMALS, money
 from visdm.domain.rounds import MAX_STEPS
 from visdm.errors import OutputError, TermsError, UnknownError, UserError
+from visdm.pictures import folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,9 @@ PRODUCTS = (SUMMARY, PAGE, REPORT, RESULT)
 
 OPERATOR, PROVIDER, CONSUMER = "operator", "provider-1", "consumer-1"
 MIN_SUPPLIERS, MAX_SUPPLIERS = 2, 8
+
+write_whole = folder.write_whole
+"""How the demo's files are written too."""
 
 
 @dataclass(frozen=True)
@@ -161,16 +164,6 @@ def _discarded(out: Path) -> Path:
 def mark_ended(out: Path) -> None:
     """Say that the trade in `out` came to an end without a result."""
     (out / "world" / ENDED).touch()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is whole whenever it can be seen. Raises `OSError`."""
-    draft = path.with_name(path.name + ".draft")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _is_ours(out: Path) -> bool:

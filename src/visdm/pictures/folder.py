@@ -36,16 +36,21 @@ def write_map(scene: Scene, folder: Path, *more: Markup, name: str = NAME) -> tu
     picture, leaf = folder / f"{name}.png", folder / f"{name}.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(picture, png(scene))
-        _write(leaf, page(scene, *more, picture=picture.name).encode())
+        write_whole(picture, png(scene))
+        write_whole(leaf, page(scene, *more, picture=picture.name).encode())
     except OSError as error:
         problem = f"cannot be written ({error.strerror})"
         raise OutputError(folder, problem, hint="name a folder you may write to") from None
     return picture, leaf
 
 
-def _write(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.draft")
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is whole whenever it can be seen, and else leave nothing beside it.
+
+    Raises `OSError`.
+    """
+    # Not `with_name`: a path such as `.` has no name, and is refused by the system.
+    draft = path.parent / f".{path.name}.draft"
     try:
         with draft.open("wb") as file:
             file.write(content)

@@ -50,6 +50,21 @@ def test_money_is_written_without_losing_a_unit(amount: int) -> None:
     assert int(whole) * 10**6 + int(part.ljust(6, "0")) == amount
 
 
+def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for content in (b"first", b"second"):
+        place.write_whole(path, content)
+        assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_leaves_no_draft(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        place.write_whole(tmp_path / "folder", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 def test_an_unfinished_demo_is_taken_up(tmp_path: Path) -> None:
     world, resumed = place.prepare(tmp_path / "out", SETTINGS)
     assert (world.is_dir(), resumed) == (True, False)

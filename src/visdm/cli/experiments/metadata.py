@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from visdm.adapters.machine import MachineClock
-from visdm.cli.frame import json_option, print_json
+from visdm.cli.frame import json_option, print_json, refuse_options_before, starting_over
 from visdm.demo.telling import Narrator
 from visdm.errors import FolderError
 
@@ -53,6 +53,7 @@ data_option = click.option(
 def metadata(context: click.Context, data: Path, *, as_json: bool) -> None:
     """Measure metadata: its speed, growth and privacy. Without a part, all of them."""
     if context.invoked_subcommand:
+        refuse_options_before(context.invoked_subcommand)
         return
     gathered: dict[str, Any] = context.meta.setdefault(_GATHERED, {})
     for command in metadata.commands.values():
@@ -77,7 +78,7 @@ def part(
             if not data.is_dir():
                 raise FolderError(data, "there is no such folder", hint="name it with --data")
             narrator = Narrator(Console(stderr=True), MachineClock().seconds)
-            with narrator.step(name, title) as progress:
+            with starting_over(), narrator.step(name, title) as progress:
                 measured = measure(data=data, progress=progress, **options)
             gathered = click.get_current_context().meta.get(_GATHERED)
             if not as_json:
