@@ -261,6 +261,18 @@ def test_what_the_command_wrote_is_replaced_and_anything_else_in_the_way_is_not(
     assert {entry.name for entry in (tmp_path / "ours").iterdir()} == FILES
 
 
+@pytest.mark.parametrize("text", ["tomorrow", "2026-02-30", "31.1.2026", "2026-01-31T10:00"])
+def test_a_day_that_is_none_is_refused_before_anything_is_measured(
+    tmp_path: Path, text: str
+) -> None:
+    fill(tmp_path / "in", {"a.png": encoded(smooth(1))})
+    said = visdm.refused(
+        *("metadata", tmp_path / "in", "-o", tmp_path / "out", "--published", text), code=2
+    )
+    assert "--published" in said.splitlines()[-1]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["in"]
+
+
 def test_a_page_of_ones_own_is_not_taken_for_ours(tmp_path: Path) -> None:
     fill(tmp_path, {"in/a.png": encoded(smooth(1)), "site/index.html": b"<h1>mine</h1>"})
     visdm.refused("metadata", tmp_path / "in", "-o", tmp_path / "site")

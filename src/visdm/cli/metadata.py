@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from visdm.showroom import Described
 
 _MIB = 1 << 20
+
+
+def _day(_context: click.Context, _option: click.Parameter, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no day; write it as 2024-05-31") from None
 
 
 @click.command()
@@ -36,7 +44,13 @@ _MIB = 1 << 20
 @click.option("--strict", is_flag=True, help="Write nothing when an image cannot be used.")
 @click.option("--license", "license_", default="", metavar="URL", help="To state in Croissant.")
 @click.option("--creator", default="", metavar="TEXT", help="As above: who made the images.")
-@click.option("--published", default="", metavar="DATE", help="As above: a day, as 2024-05-31.")
+@click.option(
+    "--published",
+    default="",
+    metavar="DATE",
+    callback=_day,
+    help="As above: a day, as 2024-05-31.",
+)
 @click.option("--url", default="", metavar="URL", help="As above: where more is told.")
 @json_option
 @starting_over()
@@ -48,7 +62,7 @@ def metadata(  # one parameter per option
     ray: str,
     license_: str,
     creator: str,
-    published: str,
+    published: date | None,
     url: str,
     *,
     strict: bool,

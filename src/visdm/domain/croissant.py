@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
 
     from visdm.domain.columns import Column
 
@@ -82,11 +83,11 @@ class Table:
 
 @dataclass(frozen=True)
 class About:
-    """What only the owner of a dataset can say of it; what is '' is left out."""
+    """What only the owner of a dataset can say of it; what is '' or None is left out."""
 
     license: str = ""
     creator: str = ""
-    published: str = ""
+    published: date | None = None
     url: str = ""
     cite_as: str = ""
 
@@ -108,7 +109,7 @@ def document(
         "version": VERSION,
         "license": about.license,
         "creator": {"@type": "sc:Organization", "name": about.creator} if about.creator else "",
-        "datePublished": about.published,
+        "datePublished": about.published.isoformat() if about.published else "",
         "url": about.url,
         "citeAs": about.cite_as or f"{name}: metadata of images, measured by ViSDM",
         "keywords": ["images", "metadata", "ViSDM"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,7 +28,8 @@ SUMMARY: dict[str, Any] = {
     "duplicates": 1,
     "near_duplicates": 1,
 }
-STATED = About("https://example.org/terms", "Ann", "2026-01-31", "https://example.org/pets")
+DAY = date(2026, 1, 31)
+STATED = About("https://example.org/terms", "Ann", DAY, "https://example.org/pets")
 ARROW = {
     "string": "sc:Text",
     "int8": "cr:Int8",
@@ -66,6 +68,7 @@ def test_what_is_stated_in_full_has_no_fault_and_no_warning(
 ) -> None:
     written = document(SUMMARY, name="pets", table=table, about=STATED)
     assert issues_of(written, tmp_path) == (set(), set())
+    assert written["datePublished"] == "2026-01-31"
     assert ("distribution" in written) is ("recordSet" in written) is (table is not None)
 
 

@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
+from visdm.compute.features import NAMES
 from visdm.errors import FolderError, InputError
 from visdm.experiments.figure2 import (
     CAT,
@@ -18,6 +20,8 @@ from visdm.experiments.figure2 import (
     PIXELS,
     PNG,
     PROJECTION,
+    SIZELESS,
+    _features,
     _real,
     measure_figure2,
     noise,
@@ -95,6 +99,19 @@ def test_too_few_images_and_a_folder_without_them_are_named(tmp_path: Path) -> N
     (tmp_path / "cifar10" / "train.parquet").write_bytes(b"no table")
     with pytest.raises(FolderError, match="not the CIFAR-10"):
         measure_figure2(tmp_path, each=EACH)
+
+
+def test_rows_without_compression_are_the_same_features_but_for_that_one() -> None:
+    chance = np.random.default_rng(0)
+    table, pixels = chance.normal(size=(60, len(NAMES))), chance.random((60, 12))
+    kinds = _features((table, pixels))
+    place = NAMES.index("compression")
+    assert (kinds[SIZELESS] == np.delete(kinds[METADATA], place, axis=1)).all()
+    table[:, place] = chance.normal(size=60)
+    again = _features((table, pixels))
+    assert (again[SIZELESS] == kinds[SIZELESS]).all()
+    assert (again[METADATA] != kinds[METADATA]).any()
+    assert kinds[PROJECTION].shape[1] == 16
 
 
 @needs_data

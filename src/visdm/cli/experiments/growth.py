@@ -40,11 +40,11 @@ def _show(console: Console, found: growth.Growth) -> None:
 @click.option(
     "--size",
     "sizes",
-    type=click.IntRange(1),
+    type=click.IntRange(1, growth.MOST),
     multiple=True,
     default=growth.SIZES,
     show_default=True,
-    help="Images; at least three times, ascending.",
+    help="Images; at least three times, all different.",
 )
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True)
 def experiment_growth(
@@ -52,6 +52,8 @@ def experiment_growth(
 ) -> growth.Growth:
     """Measure how time and memory of `visdm metadata` grow with the number of images."""
     ordered = tuple(sorted(set(sizes)))
+    if len(ordered) < len(sizes):
+        raise click.UsageError("growth needs sizes that differ: --size says one twice")
     if len(ordered) < len(growth.SIZES):
         raise click.UsageError("growth needs three sizes: say --size three times")
     return growth.measure(data, ordered, workers, progress)

@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 
 from visdm.cli.experiments.metadata import part
+from visdm.domain.summaries import MIN_GROUP
 from visdm.experiments.metadata import rebuild
 from visdm.experiments.metadata.rebuild import KNOWLEDGE, VICTIMS, Rebuilt, measure
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from visdm.experiments.metadata.likeness import Likeness
     from visdm.ports import Progress
+
+FEWEST = 10 * (MIN_GROUP - 1) + 1
+"""Of so many images of CIFAR-10's ten classes, one has `MIN_GROUP`, whichever they are."""
 
 _SCENES = {
     "cifar10": "CIFAR-10, 32x32",
@@ -72,7 +76,7 @@ def _memberships(found: Rebuilt) -> Table:
 
 @part("rebuild", "Rebuild images from their metadata", show)
 @click.option("--knowledge", type=click.IntRange(100), default=KNOWLEDGE, show_default=True)
-@click.option("--victims", type=click.IntRange(40), default=VICTIMS, show_default=True)
+@click.option("--victims", type=click.IntRange(FEWEST), default=VICTIMS, show_default=True)
 def rebuilding(data: Path, progress: Progress, knowledge: int, victims: int) -> Rebuilt:
     """Rebuild images from their public metadata as well as it can be done.
 

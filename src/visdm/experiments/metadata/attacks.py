@@ -40,9 +40,10 @@ def average(known: Columns, victims: Columns) -> Pictures:
 
 
 def of_the_class(known: Columns, victims: Columns, random: np.random.Generator) -> Pictures:
-    """Return any known picture of the victim's class."""
+    """Return any known picture of the victim's class, or any at all where none is known of it."""
     labels = np.asarray(known.labels)
-    chosen = [random.choice(np.flatnonzero(labels == label)) for label in victims.labels]
+    same = [np.flatnonzero(labels == label) for label in victims.labels]
+    chosen = [random.choice(places if len(places) else len(known)) for places in same]
     return known.pictures[chosen]
 
 
@@ -93,10 +94,10 @@ def ridge(known: Columns, victims: Columns, *, only: str = "") -> Pictures:
     Pictures and projection are told in contrasts about the middle grey, since hashes tell
     nothing of either: a bright picture and a pale one have the same.
     """
-    features = _features(known, only)
+    features = _features(known, only, known)
     centre, scale = features.mean(axis=0), features.std(axis=0) + 1e-3
     given = _with_one((features - centre) / scale)
-    far = (_features(victims, only) - centre) / scale
+    far = (_features(victims, only, known) - centre) / scale
     asked = _with_one(np.clip(far, -_FARTHEST, _FARTHEST))
     wanted = known.pictures.reshape(len(known), -1)
     wanted = ((wanted - known.middle) / known.contrast).astype(np.float32)
@@ -126,8 +127,11 @@ def _weights(
     return np.asarray(np.linalg.solve(square, given.T @ wanted), np.float32)
 
 
-def _features(rows: Columns, only: str) -> Floats:
-    """Return a row of numbers for each image: (n, features)."""
+def _features(rows: Columns, only: str, known: Columns) -> Floats:
+    """Return a row of numbers for each image: (n, features).
+
+    Classes are those of the known images: of another, no weight could be learned.
+    """
     middle, contrast = rows.middle, rows.contrast
     coarse = rows.projection * STEP
     coarse[:, 0] -= 8 * middle[:, 0]  # the orthonormal DC of 8x8 is eight times the mean
@@ -136,7 +140,7 @@ def _features(rows: Columns, only: str) -> Floats:
         return projection
     if only == "hashes":
         return np.hstack(hashes)
-    classes = sorted(set(rows.labels)) if len(set(rows.labels)) > 1 else []
+    classes = sorted(set(known.labels)) if len(set(known.labels)) > 1 else []
     shares = rows.levels / rows.levels.sum(axis=2, keepdims=True)
     return np.hstack(
         [

@@ -94,8 +94,13 @@ def cifar(folder: Path, split: str, number: int) -> list[Labelled]:
 
 
 def photographs(folder: Path, side: int) -> list[Labelled]:
-    """Return the photographs cut to their middle square and reduced to `side`, as PNG files."""
+    """Return the photographs cut to their middle square and reduced to `side`, as PNG files.
+
+    Raises `FolderError` where there are none.
+    """
     paths = sorted((folder / "photos").glob("*.JPEG"))
+    if not paths:
+        raise FolderError(folder / "photos", "holds no photographs", hint="name it with --data")
     return [(_reduced(path.read_bytes(), side), path.stem.split("_", 1)[1]) for path in paths]
 
 

@@ -215,8 +215,11 @@ def cifar(path: Path) -> list[Picture]:
 
 
 def photographs(folder: Path) -> list[Picture]:
-    """Read photographs, none of which is like another."""
-    return [Picture(file.read_bytes()) for file in sorted(folder.glob("*.JPEG"))]
+    """Read photographs, none of which is like another. Raises `FolderError`."""
+    files = sorted(folder.glob("*.JPEG"))
+    if not files:
+        raise FolderError(folder, "holds no photographs", hint="name its folder with --data")
+    return [Picture(file.read_bytes()) for file in files]
 
 
 def digits() -> list[Picture]:

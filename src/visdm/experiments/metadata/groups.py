@@ -5,6 +5,7 @@ Summaries are made by the program that providers use, rounding and all.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ from visdm.compute.images import HISTOGRAMS, QUALITY
 from visdm.compute.summary import SHADES, Summing
 from visdm.domain.packages import Disclosure
 from visdm.domain.summaries import MILLION, MIN_GROUP
+from visdm.errors import InputError
 from visdm.experiments.metadata import attacks
 from visdm.experiments.metadata.likeness import Likeness, likeness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -51,20 +53,29 @@ class Difference:
 def of_groups(known: Columns, victims: Columns) -> list[Likeness]:
     """Rebuild each image of a class of exactly `MIN_GROUP` images from the class's figures.
 
-    Beside it the class's mean picture among the images known, which takes no metadata.
+    Beside it the class's mean picture among the images known, which takes no metadata; everybody's
+    where none of the class is known. Raises `InputError` where no class has so many.
     """
+    require_group(victims.labels)
     guesses, plain, members = [], [], []
     for group in _of_one_class(victims):
         picture = _rebuilt(known, group, summary(group))
         guesses.append(np.repeat(picture, len(group), axis=0))
-        same = known.pictures[np.asarray(known.labels) == group.labels[0]]
-        plain.append(np.repeat(same.mean(axis=0)[None], len(group), axis=0))
+        same = np.asarray(known.labels) == group.labels[0]
+        mean = known.pictures[same if same.any() else slice(None)].mean(axis=0)
+        plain.append(np.repeat(mean[None], len(group), axis=0))
         members.append(group.pictures)
     there = np.concatenate(members)
     return [
         likeness("mean image of the class", np.concatenate(plain), there),
         likeness(f"figures of a class of {MIN_GROUP}", np.concatenate(guesses), there),
     ]
+
+
+def require_group(labels: Iterable[str]) -> None:
+    """Raise `InputError` unless some class has `MIN_GROUP` images."""
+    if max(Counter(labels).values(), default=0) < MIN_GROUP:
+        raise InputError(f"no class has {MIN_GROUP} images to attack", hint="attack more images")
 
 
 def differences(known: Columns, victims: Columns) -> list[Difference]:
@@ -82,6 +93,21 @@ def summary(rows: Columns) -> Summary:
 def levels_of(found: Summary) -> Floats:
     """Return the four mean histograms of a summary, as shares: (4, 256)."""
     return np.array([found["histograms"][SHADES[name]] for name in HISTOGRAMS]) / MILLION
+
+
+def added(less: Summary, more: Summary) -> Floats:
+    """Return the projection of the image that one summary holds more than the other.
+
+    Its class's sums tell it where both summaries tell of that class: they are of fewer images,
+    and rounded as finely.
+    """
+    before, after = (found["class_counts"] for found in (less, more))
+    grown = next(name for name, number in after.items() if number > before.get(name, 0))
+    told = [found.get("by_class", {}).get(grown, found) for found in (less, more)]
+    if (told[0] is less) is not (told[1] is more):
+        told = [less, more]
+    sums = [found["samples"] * np.array(found["projection"]["mean"]) for found in told]
+    return np.asarray(np.rint(sums[1] - sums[0]))
 
 
 def _of_one_class(victims: Columns) -> Iterator[Columns]:
@@ -105,11 +131,7 @@ def _difference(known: Columns, victims: Columns, size: int) -> Difference:
     for trial in range(min(TRIALS, len(victims) - size)):
         places = np.roll(order, -trial)[: size + 1]
         less, more = summary(victims.rows(places[:-1])), summary(victims.rows(places))
-        sums = [
-            len_ * np.array(found["projection"]["mean"])
-            for found, len_ in ((less, size), (more, size + 1))
-        ]
-        projections.append(np.rint(sums[1] - sums[0]))
+        projections.append(added(less, more))
         levels.append((size + 1) * levels_of(more) - size * levels_of(less))
         chosen.append(places[-1])
     there = victims.rows(np.array(chosen))

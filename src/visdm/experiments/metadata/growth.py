@@ -16,20 +16,23 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 
-from visdm.errors import FolderError, JobError
+from visdm.errors import FolderError, InputError, JobError
 from visdm.ports import Progress, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SIZES = (1_000, 10_000, 60_000)
+MOST = 60_000
+"""Images of CIFAR-10."""
+
 FILES = ("train.parquet", "test.parquet")
 TIME_TARGET = 1.25
 """Cost of a further image at the large sizes : that at the small ones, at most."""
@@ -95,12 +98,18 @@ def measure(
 ) -> Growth:
     """Describe the first images of `data`/cifar10, as many as each of `sizes` says, ascending.
 
-    Raises `FolderError` where there are no such images, `JobError` where a run fails.
+    Raises `FolderError` where there are no such images, `InputError` where sizes do not tell
+    growth (fewer than three, or not ascending, or more than there are), `JobError` where a run
+    fails.
     """
+    if len(sizes) < len(SIZES) or any(more <= less for less, more in pairwise(sizes)):
+        raise InputError("growth needs three different sizes, ascending")
     files = [data / "cifar10" / name for name in FILES]
     for file in files:
         if not file.is_file():
             raise FolderError(file, "there is no such file", hint="name the folder with --data")
+    if sizes[-1] > (there := sum(pq.read_metadata(file).num_rows for file in files)):
+        raise InputError(f"there are {there:,} images, not {sizes[-1]:,}")
     done: list[Size] = []
     with tempfile.TemporaryDirectory(prefix="visdm-growth-") as place:
         for size in sizes:
@@ -117,7 +126,9 @@ def _write(files: list[Path], target: Path, size: int) -> None:
     schema = pa.schema([("image", pa.binary()), ("label", pa.string())])
     left = size
     with pq.ParquetWriter(target, schema, compression="none") as writer:
-        for batch in islice(_batches(files), -(-size // _BATCH)):
+        for batch in _batches(files):
+            if not left:
+                break
             labels = batch.column("class_name").cast(pa.string())
             rows = pa.RecordBatch.from_arrays([batch.column("image"), labels], schema=schema)
             writer.write_batch(rows[:left])

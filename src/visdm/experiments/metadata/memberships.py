@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visdm.experiments.metadata.groups import SIZES, levels_of, summary
+from visdm.experiments.metadata.groups import SIZES, summary
+from visdm.experiments.metadata.nearness import TESTS, Nearness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,40 +59,35 @@ def by_hashes(members: Columns, again: Columns, others: Columns) -> list[Members
 
 
 def by_figures(known: Columns, victims: Columns) -> list[Membership]:
-    """Ask summaries: is the image nearer to the asset's means than to everybody's?
+    """Ask summaries whether an image is nearer to their means than others are.
 
-    The statistic of Homer et al. (2008) over the projection and the histograms, with the
-    threshold that calls one other image in a hundred a member.
+    Each test of `visdm.experiments.metadata.nearness`, with the threshold that calls one other
+    image in a hundred a member. The one that finds most is the attacker's.
     """
-    centre, spread = _figures(known).mean(axis=0), _figures(known).var(axis=0) + 1e-9
-    found = []
+    nearness, found = Nearness(known), []
     for size in SIZES:
         if size * 2 > len(victims):
             continue
-        rates = [
-            _rates(victims, np.roll(np.arange(len(victims)), -size * turn), size, centre, spread)
-            for turn in range(min(GROUPS, len(victims) // size))
-        ]
-        right, false = np.mean(rates, axis=0)
-        test = "nearer to the asset's means"
-        found.append(Membership("aggregate", size, "the file", test, float(right), float(false)))
+        rates: dict[str, list[tuple[float, float]]] = {}
+        for turn in range(min(GROUPS, len(victims) // size)):
+            order = np.roll(np.arange(len(victims)), -size * turn)
+            for test, rate in _rates(nearness, victims.rows(order), size).items():
+                rates.setdefault(test, []).append(rate)
+        for test in TESTS:
+            if test in rates:
+                right, false = np.mean(rates[test], axis=0).tolist()
+                found.append(Membership("aggregate", size, "the file", test, right, false))
     return found
 
 
-def _rates(
-    victims: Columns, order: NDArray[np.intp], size: int, centre: Floats, spread: Floats
-) -> tuple[float, float]:
-    told = summary(victims.rows(order[:size]))
-    mean = np.concatenate([told["projection"]["mean"], levels_of(told).ravel()])
-    figures = _figures(victims.rows(order))
-    nearer = (((figures - centre) ** 2 - (figures - mean) ** 2) / spread).sum(axis=1)
-    threshold = np.quantile(nearer[size:], 1 - FALSE_ALARMS)
-    return float((nearer[:size] > threshold).mean()), float((nearer[size:] > threshold).mean())
-
-
-def _figures(rows: Columns) -> Floats:
-    shares = rows.levels / rows.levels.sum(axis=2, keepdims=True)
-    return np.hstack([rows.projection, shares.reshape(len(rows), -1)])
+def _rates(nearness: Nearness, rows: Columns, size: int) -> dict[str, tuple[float, float]]:
+    """Sum the first `size` images up; return shares of them, and of the others, called members."""
+    rates = {}
+    for test, near in nearness.statistics(summary(rows.rows(slice(size))), rows).items():
+        threshold = np.quantile(near[size:], 1 - FALSE_ALARMS)
+        called = near > threshold
+        rates[test] = (float(called[:size].mean()), float(called[size:].mean()))
+    return rates
 
 
 def _nearest(asked: Columns, table: Columns) -> Floats:

@@ -84,15 +84,16 @@ def measure(
     """Attack `victims` images, knowing `knowledge` others, with the images below `data`.
 
     `sweeps` is how long the sampling attack samples. Raises `FolderError` where the images are
-    not there.
+    not there, `InputError` where no class has enough victims to be told of.
     """
     random = np.random.default_rng(SEED)
+    files = cifar(data, "test", victims)
+    groups.require_group([label for _, label in files])
     drawings = digits()[: _DIGITS_KNOWN + min(_DIGITS, victims)]
     photos = photographs(data, PHOTO_SIDE)[: min(_PHOTOS, victims)]
     total = knowledge + victims + victims // 2 + len(drawings) + len(photos)
     whole = _Portions(progress, total)
     known = whole.columns(cifar(data, "train", knowledge))
-    files = cifar(data, "test", victims)
     attacked = whole.columns(files)
     half = len(files) // 2
     again = whole.columns([(jpeg(file, QUALITY), label) for file, label in files[:half]])

@@ -30,6 +30,7 @@ from visdm.domain.conditions import Condition
 from visdm.domain.metadata import Metadata
 from visdm.domain.sampling import choose
 from visdm.domain.traits import Traits, read_survey
+from visdm.errors import FolderError, InputError
 from visdm.ports import silent
 
 if TYPE_CHECKING:
@@ -68,7 +69,12 @@ class Sampled:
 
 
 def measure(data: Path, progress: Progress, *, rows: int, assets: int, threads: int) -> Sampled:
-    """Measure on `rows` in all, spread over `assets`."""
+    """Measure on `rows` in all, spread over `assets`.
+
+    Raises `FolderError` where the images are not there, `InputError` where an asset gets no row.
+    """
+    if not 0 < assets <= rows:
+        raise InputError(f"{rows} rows are too few for {assets} assets", hint="a row for each")
     with tempfile.TemporaryDirectory() as folder:
         paths = _tables(data, Path(folder), rows // assets, assets, progress)
         classes = _classes(data)
@@ -139,7 +145,10 @@ def _tables(data: Path, folder: Path, rows: int, assets: int, progress: Progress
 
 
 def _images(data: Path) -> list[dict[str, Any]]:
-    table = pq.read_table(data / "cifar10" / "test.parquet", columns=["class_name", "image"])
+    path = data / "cifar10" / "test.parquet"
+    if not path.is_file():
+        raise FolderError(path, "there is no such file", hint="name its folder with --data")
+    table = pq.read_table(path, columns=["class_name", "image"])
     rows: list[dict[str, Any]] = table.slice(0, MEASURED).to_pylist()
     return rows
 

@@ -68,6 +68,19 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class Round:
+    """Seconds of one round: the loop by its core's time and by the clock, ours by one core's
+    time, ours with all columns, and ours by the clock on `WORKERS` processes.
+    """
+
+    loop: float
+    clock: float
+    ours: float
+    full: float
+    several: float
+
+
+@dataclass(frozen=True)
 class Throughput:
     """What was measured of each set."""
 
@@ -96,7 +109,7 @@ def measure_throughput(data: Path, progress: Progress = silent) -> Throughput:
 
 def _speed(name: str, batches: list[list[bytes]]) -> Speed:
     images = sum(map(len, batches))
-    seconds = []
+    rounds = []
     one, several = Processes(1), Processes(WORKERS)
     try:
         list(several.map(ours, batches[:WORKERS]))  # so that both have their libraries loaded
@@ -104,17 +117,29 @@ def _speed(name: str, batches: list[list[bytes]]) -> Speed:
             (turn,) = one.map(_turns, [batches])
             began = time.perf_counter()
             list(several.map(ours, batches))
-            seconds.append((*turn, time.perf_counter() - began))
+            rounds.append(Round(*turn, time.perf_counter() - began))
     finally:
         one.close()
         several.close()
-    middle = [statistics.median(column) for column in zip(*seconds, strict=True)]
-    ratios = [[row[0] / row[2], row[1] / row[4], row[0] / row[3]] for row in seconds]
+    return speed(name, images, rounds)
+
+
+def speed(name: str, images: int, rounds: Sequence[Round]) -> Speed:
+    """Return medians over rounds: of the speeds, and of the ratios within a round."""
+
+    def median(value: Callable[[Round], float]) -> float:
+        return statistics.median(map(value, rounds))
+
     return Speed(
         name,
         images,
-        *(images / middle[place] for place in (0, 2, 4, 3)),
-        *(statistics.median(column) for column in zip(*ratios, strict=True)),
+        baseline=images / median(lambda row: row.loop),
+        ours=images / median(lambda row: row.ours),
+        several=images / median(lambda row: row.several),
+        full=images / median(lambda row: row.full),
+        one_ratio=median(lambda row: row.loop / row.ours),
+        several_ratio=median(lambda row: row.clock / row.several),
+        full_ratio=median(lambda row: row.loop / row.full),
     )
 
 
