@@ -90,7 +90,7 @@ def test_registering_and_showing_say_what_becomes_public(
     stocked: tuple[Path, dict[str, Any]], at: AtMarket
 ) -> None:
     _, told = stocked
-    nothing = "nothing of a single image"
+    nothing = "no row of a single one"
     assert (told["asset"], told["disclosure"]) == (CLOSED, "aggregate")
     assert nothing in told["will be public"]
     assert "disclosure   aggregate\n" in told["printed"]

@@ -43,7 +43,7 @@ PUBLIC = {
         "they sum up to"
     ),
     Disclosure.AGGREGATE: (
-        f"counts, and means over groups of at least {MIN_GROUP} images; nothing of a single image"
+        f"counts, and means over groups of at least {MIN_GROUP} images; no row of a single one"
     ),
 }
 """What anybody may read of an asset's images, in words."""
