@@ -15,7 +15,15 @@ from visdm.domain.assets import Kind, State
 from visdm.domain.copies import earlier_than, read_copies
 from visdm.domain.metadata import SAME_SHARE, Metadata
 from visdm.domain.packages import Disclosure
-from visdm.errors import InputError, JobError, NotGrantedError, VaultError, WorldError
+from visdm.errors import (
+    InputError,
+    JobError,
+    NotGrantedError,
+    OutputError,
+    RefusedError,
+    VaultError,
+    WorldError,
+)
 from visdm.ports import Computation, silent
 from visdm.services import compared, parcels
 from visdm.services.compared import PRINTS_LIMIT, Comparing
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visdm.domain.assets import Asset
+    from visdm.errors import VisdmError
     from visdm.ports import Chain, Limits, Progress, Sandbox
 
 IMAGES = "images.parquet"
@@ -67,14 +76,15 @@ def undescribed(role: Describer) -> list[Asset]:
     ]
 
 
-def describe_waiting(role: Describer, progress: Progress) -> dict[int, WorldError]:
-    """Describe every asset that waits; return the world's faults by asset."""
-    faults: dict[int, WorldError] = {}
+def describe_waiting(role: Describer, progress: Progress) -> dict[int, VisdmError]:
+    """Describe every asset that waits; return by asset what kept one from being described."""
+    faults: dict[int, VisdmError] = {}
     waiting = undescribed(role)
     for place, asset in enumerate(waiting):
         try:
             describe(role, asset, silent)
-        except WorldError as fault:
+        # A disk too full for it, or an owner who took it away meanwhile, is its own misfortune.
+        except (WorldError, OutputError, RefusedError) as fault:
             faults[asset.asset] = fault
         progress(place + 1, len(waiting))
     return faults
@@ -83,8 +93,9 @@ def describe_waiting(role: Describer, progress: Progress) -> dict[int, WorldErro
 def describe(role: Describer, asset: Asset, progress: Progress) -> Metadata | None:
     """Publish what is in an asset, or why it is refused (then None).
 
-    Raises `NotGrantedError` where its owner has still to grant it to this account's key, and
-    what else the world is at fault for.
+    Raises `NotGrantedError` where its owner has still to grant it to this account's key,
+    `OutputError` where there is no room for it, `RefusedError` where it waits no more, and what
+    else the world is at fault for.
     """
     try:
         with role.scratch.folder() as private:
