@@ -128,6 +128,7 @@ class World:
             packages(),
             self._scratch(name),
             self.sandbox,
+            self.clock,
         )
 
     def member(self, name: str) -> Member:
