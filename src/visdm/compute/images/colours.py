@@ -78,7 +78,8 @@ def class_counts(red: Greys, green: Greys, blue: Greys, grey: Greys) -> Numbers:
     for start in range(0, pixels, across):
         strip = slice(start, start + across)
         facts[:, strip] = _facts(*(band[:, strip] for band in bands))
-    return counted(facts, len(_CLASS)) @ _OF_CLASS
+    counts: Numbers = counted(facts, len(_CLASS)) @ _OF_CLASS
+    return counts
 
 
 def classified(red: Greys, green: Greys, blue: Greys, grey: Greys) -> Greys:

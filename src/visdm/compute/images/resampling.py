@@ -40,12 +40,6 @@ _LARGEST = 1 << 11
 _SMALL = 16
 """Rows or columns of results up to here are given by one product, zeros and all."""
 
-_LARGEST = 1 << 11
-"""Sides up to here have matrices; what is larger is left to Pillow."""
-
-_TOGETHER = 64
-"""Pixels of results that are given by one product, zeros and all."""
-
 _ORDERS = int(PIL.__version__.partition(".")[0]) >= 13  # noqa: PLR2004 - see `_down_first`
 
 _DOUBTFUL = 1e-6
@@ -145,7 +139,10 @@ _TRIALS = (
 
 @dataclass(frozen=True)
 class _Block:
-    """The weights (given, taken) of some pixels taken for some pixels given."""
+    """The weights (given, taken) of some pixels taken for some pixels given.
+
+    They lie column by column, as products along rows want them, where most of the work is.
+    """
 
     given: slice
     taken: slice
@@ -161,7 +158,9 @@ def _blocks(before: int, given: tuple[int, ...]) -> tuple[_Block, ...]:
     """
     small = [_dense(*_weights(before, after), before) for after in given if after <= _SMALL]
     start = sum(map(len, small))
-    blocks = [_Block(slice(0, start), slice(0, before), np.concatenate(small))] if small else []
+    whole = slice(0, before)
+    together = [np.asfortranarray(np.concatenate(small))] if small else []
+    blocks = [_Block(slice(0, start), whole, weights) for weights in together]
     for after in given[len(small) :]:
         first, weights = _weights(before, after)
         for low in range(0, after, _BLOCK):
@@ -170,7 +169,7 @@ def _blocks(before: int, given: tuple[int, ...]) -> tuple[_Block, ...]:
             right = min(int(first[part].max()) + weights.shape[1], before)
             dense = _dense(first[part] - left, weights[part], right - left)
             out = slice(start + part.start, start + part.stop)
-            blocks.append(_Block(out, slice(left, right), dense))
+            blocks.append(_Block(out, slice(left, right), np.asfortranarray(dense)))
         start += after
     return tuple(blocks)
 
