@@ -60,12 +60,12 @@ def _reduced(greys: Greys, sizes: tuple[Size, ...]) -> list[Greys]:
     _, height, width = greys.shape
     asked = {size for size in sizes if size != (width, height)}
     later = tuple(size for size in sorted(asked) if not _down_first(greys, size))
-    done = {size: _across(_down(greys, size[1]), (size[0],))[0] for size in asked - set(later)}
+    first = {size: _across(_down(greys, size[1]), (size[0],))[0] for size in asked - set(later)}
+    done = {size: pixels.astype(np.uint8) for size, pixels in first.items()}
     if later:
         rows = _across(greys, tuple(across for across, _ in later))
         done |= {size: _down(row, size[1]) for size, row in zip(later, rows, strict=True)}
-    whole = {size: pixels.astype(np.uint8) for size, pixels in done.items()}
-    return [whole.get(size, greys) for size in sizes]
+    return [done.get(size, greys) for size in sizes]
 
 
 def _down_first(greys: Greys, size: Size) -> bool:
@@ -97,16 +97,22 @@ def _across(pixels: Numbers | Greys, given: tuple[int, ...]) -> list[Any]:
     return list(parts)
 
 
-def _down(pixels: Numbers | Greys, given: int) -> Any:  # noqa: ANN401 - both types of array
+def _down(pixels: Numbers | Greys, given: int) -> Greys:
     """Return the columns of images (n, h, w) with `given` pixels each."""
     count, height, width = pixels.shape
     if height == given:
-        return pixels
-    answer = np.empty((count, given, width))
-    for block in _blocks(height, (given,)):
-        taken = pixels[:, block.taken].astype(np.float64, copy=False)
-        np.matmul(block.weights, taken, out=answer[:, block.given])
-    _round(answer)
+        return pixels.astype(np.uint8)
+    answer = np.empty((count, given, width), dtype=np.uint8)
+    few = max(1, _NUMBERS // (given * width))
+    room = np.empty((min(few, count), given, width))
+    for start in range(0, count, few):
+        some = pixels[start : start + few]
+        whole = room[: len(some)]
+        for block in _blocks(height, (given,)):
+            taken = some[:, block.taken].astype(np.float64, copy=False)
+            np.matmul(block.weights, taken, out=whole[:, block.given])
+        _round(whole)
+        answer[start : start + few] = whole
     return answer
 
 
