@@ -24,8 +24,8 @@ ifneq ($(ARGS),)
 	@$(PYTHON) -m pytest $(ARGS)
 else
 	@$(FORGE) test
-	@$(PYTHON) -m pytest --numprocesses auto --dist loadfile -m 'not alone'
-	@$(PYTHON) -m pytest -m alone
+	@$(PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not alone'
+	@$(PYTHON) -m pytest -m alone $$(grep -rl --include='test_*.py' pytest.mark.alone tests)
 endif
 
 test-kubo: export VISDM_KUBO ?= http://127.0.0.1:5001

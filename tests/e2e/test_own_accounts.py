@@ -7,20 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.test_demo import demo
 from e2e.typed import Typed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PASSWORD = "correct horse"  # noqa: S105  # a test's
-
-
-@pytest.fixture(scope="module")
-def finished(few_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("finished") / "out"
-    demo(out, "--data", few_images, "--suppliers", "2")
-    return out
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
-from e2e.test_demo import demo
 from e2e.test_market_commands import AtMarket
 from memory.sandbox import InProcess
 from visdm.demo.images import write_digits
@@ -62,11 +61,11 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stocked(few_images: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stocked(traded: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a demo's market with five more assets, of different worth."""
     folder = tmp_path_factory.mktemp("stocked")
     home = folder / "market"
-    demo(home, "--data", few_images, "--suppliers", "3")
+    shutil.copytree(traded, home)
     at = AtMarket(home)
     even = {label: slice(20, 32) for label in ("0", "1", "7")}
     uneven = {"0": slice(40, 70), "1": slice(40, 43)}
