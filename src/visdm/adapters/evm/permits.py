@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from visdm.adapters.evm.session import refused
+from visdm.errors import VisdmError
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
@@ -41,8 +41,8 @@ def permit_of(
         asker: TxParams = {"from": key.address}
         nonce = token.functions.nonces(key.address).call(asker)
         domain: tuple[Any, ...] = token.functions.eip712Domain().call(asker)
-    except OSError as error:  # the node is out of reach, which says nothing of the token
-        raise refused("nonces", error) from None
+    except VisdmError:  # the node is out of reach, which says nothing of the token
+        raise
     except Exception:  # noqa: BLE001  # each node words its own way that a token lacks a function
         return None
     signed = key.sign_typed_data(
