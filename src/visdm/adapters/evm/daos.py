@@ -29,11 +29,13 @@ class EvmDaos(RoundsSession):
         (founded,) = (e for e in artifact(CONTRACT)["abi"] if e.get("name") == "Founded")
         web3, jobs = self._ledger.web3, self._ledger.market.jobs
         topics = [keccak(text=signature(founded)), HexBytes(jobs).rjust(32, b"\0")]
-        logs = web3.eth.get_logs({"fromBlock": 0, "toBlock": "latest", "topics": topics})  # type: ignore[typeddict-item]  # bytes are topics too
-        # Anybody can log the same words: what counts is the code that stands there.
-        addresses = dict.fromkeys(str(log["address"]) for log in logs)
-        genuine = self._genuine_code()
-        return [self._dao(a) for a in addresses if self._code(a) == genuine]
+        with faults("read DAOs"):
+            self._ledger.catch_up()
+            logs = web3.eth.get_logs({"fromBlock": 0, "toBlock": "latest", "topics": topics})  # type: ignore[typeddict-item]  # bytes are topics too
+            # Anybody can log the same words: what counts is the code that stands there.
+            addresses = dict.fromkeys(str(log["address"]) for log in logs)
+            genuine = self._genuine_code()
+            return [self._dao(a) for a in addresses if self._code(a) == genuine]
 
     def dao(self, address: str) -> Dao:
         """Return one of them. Raises `UnknownError`."""

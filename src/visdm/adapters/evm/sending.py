@@ -143,25 +143,33 @@ class _Sending:
 
     def prepare(self) -> None:
         """Take a nonce and make the transaction. Raises `RefusedError`, `ChainError`."""
-        try:
-            nonce = self._free_nonce()
-            base_fee = self._base_fee()
-            self.fees = (2 * base_fee + TIP, TIP)
-            self.most = MOST * self.fees[0]
-            draft = self.build(
-                {
-                    "from": self.key.address,
-                    "nonce": cast("Any", nonce),
-                    "maxFeePerGas": self.web3.to_wei(self.fees[0], "wei"),
-                    "maxPriorityFeePerGas": self.web3.to_wei(TIP, "wei"),
-                    "chainId": self.web3.eth.chain_id,
-                }
-            )
-            self.draft = cast("dict[str, Any]", draft)
-            self.draft["gas"] = int(int(self.draft["gas"]) * GAS_MARGIN)
-            self.sign()
-        except Exception as error:  # noqa: BLE001  # every library fault stops at the port
-            raise self._unsent(error) from None
+        while True:
+            try:
+                self._draft()
+                self.sign()
+            except Exception as error:  # noqa: BLE001  # every library fault stops at the port
+                # Taken meanwhile: nodes look at the nonce when they estimate, too.
+                if not _says(str(error).lower(), STALE) or time.monotonic() > self.until:
+                    raise self._unsent(error) from None
+                time.sleep(0.1)
+            else:
+                return
+
+    def _draft(self) -> None:
+        nonce, base_fee = self._free_nonce(), self._base_fee()
+        self.fees = (2 * base_fee + TIP, TIP)
+        self.most = MOST * self.fees[0]
+        draft = self.build(
+            {
+                "from": self.key.address,
+                "nonce": cast("Any", nonce),
+                "maxFeePerGas": self.web3.to_wei(self.fees[0], "wei"),
+                "maxPriorityFeePerGas": self.web3.to_wei(TIP, "wei"),
+                "chainId": self.web3.eth.chain_id,
+            }
+        )
+        self.draft = cast("dict[str, Any]", draft)
+        self.draft["gas"] = int(int(self.draft["gas"]) * GAS_MARGIN)
 
     def sign(self) -> None:
         """Sign it at the fee of the hour."""
