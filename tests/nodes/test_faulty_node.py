@@ -16,6 +16,8 @@ from visdm.errors import ChainError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from web3.types import FilterParams, LogReceipt
+
     from nodes.conftest import Proxy
     from visdm.adapters.evm.jobs import EvmChain
 
@@ -222,19 +224,19 @@ def test_a_reorganisation_takes_back_what_was_read(market: Market, anvil: Anvil)
 
 
 def test_a_reorganisation_of_several_blocks_is_read_from_the_common_ancestor(
-    market: Market, anvil: Anvil
+    market: Market, anvil: Anvil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for region in ("EU", "US", "JP"):
         market.chain.announce(region, 5)
         assert market.chain.providers()[-1].region == region
-    read: list[int] = []
+    read: list[object] = []
     logs = market.node.web3.eth.get_logs
 
-    def noted(asked: Answer) -> object:
+    def noted(asked: FilterParams) -> list[LogReceipt]:
         read.append(asked["fromBlock"])
         return logs(asked)
 
-    market.node.web3.eth.get_logs = noted  # type: ignore[method-assign]  # to see what is asked
+    monkeypatch.setattr(market.node.web3.eth, "get_logs", noted)
     kept = market.ledger._read[-3].number
     anvil.ask("anvil_reorg", 2, [])
     anvil.ask("evm_mine")
@@ -249,7 +251,7 @@ def test_a_node_that_is_behind_is_waited_for(market: Market, proxy: Proxy) -> No
     asked: list[str] = []
 
     def after(method: str, answer: Answer) -> Answer:
-        block = answer.get("result")
+        block: Answer = answer.get("result", {})
         if method == "eth_getBlockByNumber" and len(asked) < 3:
             asked.append(method)
             return answer | {"result": block | {"number": behind}}
