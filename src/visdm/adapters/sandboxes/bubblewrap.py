@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from visdm.adapters.sandboxes import view
+from visdm.adapters.sandboxes import seccomp, view
 from visdm.adapters.sandboxes.environment import environment, limited, started, tool, versions
 from visdm.adapters.sandboxes.staging import Seen, log_of, staged
 from visdm.adapters.sandboxes.supervise import supervise
@@ -128,6 +128,7 @@ class Bubblewrap:
             *("--remount-ro", "/", "--chdir", home, "--clearenv"),
             *_variables(environment(self._threads, home, str(view.CODE))),
             *("--json-status-fd", str(passed.status_fd)),
+            *("--seccomp", passed.content(seccomp.compiled())),
         ]
         return [
             *(tool("choom"), "-n", "1000", "--"),
@@ -149,9 +150,13 @@ class _Passed:
 
     def words(self, words: Sequence[str]) -> str:
         """Return the descriptor of a file that holds `words`, each ended by a zero byte."""
-        file = os.memfd_create("arguments")
+        return self.content(b"".join(os.fsencode(word) + b"\0" for word in words))
+
+    def content(self, content: bytes) -> str:
+        """Return the descriptor of a file that holds `content`."""
+        file = os.memfd_create("content")
         self.descriptors.append(file)
-        os.write(file, b"".join(os.fsencode(word) + b"\0" for word in words))
+        os.write(file, content)
         os.lseek(file, 0, os.SEEK_SET)
         return str(file)
 
