@@ -128,3 +128,21 @@ def test_memory_that_the_kernel_holds_for_sockets_is_counted(tmp_path: Path) -> 
     )
     with pytest.raises(JobError, match="bytes of memory"):
         Bubblewrap(entry=hoard).run(computation({}, {}, memory=180 * MIB), tmp_path / "o")
+
+
+def test_of_groups_of_version_2_those_that_hand_memory_on_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The layout is systemd's for a user's services; the files are plain ones."""
+    ours = tmp_path / "user.slice" / "app.slice" / "visdm.service"
+    ours.mkdir(parents=True)
+    for place, hands_on in ((tmp_path, "cpu memory pids"), (ours.parent, "memory pids")):
+        (place / "cgroup.subtree_control").write_text(hands_on)
+    (ours / "cgroup.subtree_control").write_text("")
+    (ours.parents[1] / "cgroup.subtree_control").write_text("cpu")
+    mounts, groups = tmp_path / "mounts", tmp_path / "groups"
+    mounts.write_text(f"25 1 0:22 / {tmp_path} rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n")
+    groups.write_text("0::/user.slice/app.slice/visdm.service\n")
+    monkeypatch.setattr(group, "_MOUNTS", mounts)
+    monkeypatch.setattr(group, "_OURS", groups)
+    assert list(group._delegated()) == [ours.parent, tmp_path]
