@@ -40,11 +40,11 @@ Not covered, so far:
 - without a control group, memory that the kernel holds for pipes and sockets is not counted,
   and a burst between two looks can pass the limit before the tree is killed. The host's
   out-of-memory killer picks the job first. A file in /dev/shm that is mapped counts twice
-  then, when it is near the limit. Version 2 of control groups is written by its documentation: where
-  this was tried, memory was version 1's;
+  then. Version 2 of control groups is used by its documentation alone: where this was tried,
+  memory was version 1's;
 - where only bubblewrap may mount (AppArmor on some distributions, for a provider that is
-  not root) the folders are not noexec, the output is on the disk and bounded by looking alone, and
-  what /tmp and /dev/shm hold unmapped is not counted;
+  not root) the folders are not noexec, the output is on the disk and bounded by looking
+  alone, and what /tmp and /dev/shm hold unmapped is not counted;
 - what a job writes in memory may be swapped out by the host;
 - the share of the processors that a job takes until its deadline;
 - on kernels before 5.14 a provider that is not root shares its count of processes with the

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from attacks.hostile import SLEEP, computation, processes, script, until
-from visdm.adapters.sandboxes import Bubblewrap, group
+from visdm.adapters.sandboxes import Bubblewrap, bubblewrap, group
 from visdm.adapters.sandboxes.rooms import Room, Rooms
 from visdm.errors import JobError, SandboxError
 
@@ -104,6 +104,38 @@ def test_a_result_of_many_files_comes_out_of_its_room_whole(tmp_path: Path) -> N
     Bubblewrap(entry=many).run(computation({}, {}), tmp_path / "o")
     made = {path.name: path.read_bytes() for path in (tmp_path / "o").iterdir()}
     assert made == {str(n): bytes([n]) * n for n in range(200)}
+
+
+WITHOUT_A_GROUP = {
+    "files that nobody maps": """
+        held = []
+        for folder in ("/tmp", "/dev/shm"):
+            file = open(folder + "/hoard", "wb")
+            os.unlink(file.name)
+            file.write(bytes(44 << 20))
+            file.flush()
+            held.append(file)
+        more = b"x" * (120 << 20)
+        time.sleep(20)
+        """,
+    "several processes": """
+        for _ in range(4):
+            if os.fork() == 0:
+                held = b"x" * (60 << 20)
+                time.sleep(20)
+                os._exit(0)
+        time.sleep(20)
+        """,
+}
+
+
+@pytest.mark.parametrize("hoard", WITHOUT_A_GROUP.values(), ids=WITHOUT_A_GROUP)
+def test_without_a_control_group_memory_is_counted_by_looking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hoard: str
+) -> None:
+    monkeypatch.setattr(bubblewrap, "group", lambda *_: None)
+    with pytest.raises(JobError, match="bytes of memory"):
+        Bubblewrap(entry=script(hoard)).run(computation({}, {}, memory=180 * MIB), tmp_path / "o")
 
 
 @pytest.mark.usefixtures("grouped")
