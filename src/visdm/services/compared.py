@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from visdm.domain.copies import BYTES_COMPARED, ROWS_COMPARED
+from visdm.domain.tables import Registered
 from visdm.errors import BlobError, VaultError
 from visdm.services.published import agreeing, fetch_table
 
@@ -46,52 +48,57 @@ class Comparing(Protocol):
         ...
 
 
-def fetch(
-    comparing: Comparing, earlier: Iterable[Asset], private: Path
-) -> tuple[dict[str, Path], set[int]]:
+@dataclass
+class Fetched:
+    """What there is of earlier assets: `inputs` by name, what their tables must agree with, and
+    those of which there is nothing.
+    """
+
+    inputs: dict[str, Path] = field(default_factory=dict)
+    registered: dict[int, Registered] = field(default_factory=dict)
+    missing: set[int] = field(default_factory=set)
+
+
+def fetch(comparing: Comparing, earlier: Iterable[Asset], private: Path) -> Fetched:
     """Fetch what there is of earlier assets into a private folder, the oldest first.
 
-    Returns it by its name, and the assets of which there is nothing. What others publish is their
-    care: what cannot be had of it keeps no new asset waiting, nor does what is too much. Raises
-    `BlobError` where one's own cannot be had.
+    What others publish is their care: what cannot be had of it keeps no new asset waiting, nor
+    does what is too much. Raises `BlobError` where one's own cannot be had.
     """
     mine = comparing.indices()
-    found: dict[str, Path] = {}
-    missing: set[int] = set()
+    found = Fetched()
     rows, room = ROWS_COMPARED, BYTES_COMPARED
     for asset in earlier:
         if asset.samples > rows or room < 0:
-            missing.add(asset.asset)
+            found.missing.add(asset.asset)
             continue
+        before, size = len(found.inputs), 0
         try:
-            one, size = _of(comparing, asset, private, own=asset.provider in mine)
+            size = _of(comparing, asset, private, found, own=asset.provider in mine)
         except BlobError:
             if asset.provider in mine:
                 raise
-            one, size = {}, 0
-        found |= one
         room -= size
-        rows -= asset.samples if one else 0
-        if not one:
-            missing.add(asset.asset)
-    return found, missing
+        if len(found.inputs) > before:
+            rows -= asset.samples
+        else:
+            found.missing.add(asset.asset)
+    return found
 
 
-def _of(
-    comparing: Comparing, asset: Asset, private: Path, *, own: bool
-) -> tuple[dict[str, Path], int]:
-    """Return what there is of one asset, by its name, and its size. Raises `BlobError`."""
+def _of(comparing: Comparing, asset: Asset, private: Path, found: Fetched, *, own: bool) -> int:
+    """Fetch what there is of one asset; return the size of its table. Raises `BlobError`."""
     document = comparing.store.read(asset.metadata)
-    found: dict[str, Path] = {}
     size = 0
     try:
         metadata = agreeing(document, asset)
     except BlobError:
-        return found, size  # of another format, or false: one's own would be so for good
+        return size  # of another format, or false: one's own would be so for good
     if metadata.images:
         table = private / f"table-{asset.asset}"
         size = fetch_table(comparing.store, comparing.scratch, metadata, asset, table)
-        found[table.name] = table
+        found.inputs[table.name] = table
+        found.registered[asset.asset] = Registered(asset.samples, metadata.classes)
     if own:
         prints = private / f"prints-{asset.asset}"
         sealed = comparing.store.read(metadata.prints, SEALED_LIMIT)
@@ -100,5 +107,5 @@ def _of(
             plain = comparing.vault.unseal(sealed)
             with comparing.scratch.writing(prints) as sink:
                 sink.write(plain)
-            found[prints.name] = prints
-    return found, size
+            found.inputs[prints.name] = prints
+    return size

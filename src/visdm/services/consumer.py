@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Sandbox,
         Scratch,
         Vault,
+        Verdicts,
     )
 
 
@@ -45,6 +46,7 @@ class Consumer:
     packages: Packages
     scratch: Scratch
     sandbox: Sandbox
+    verdicts: Verdicts
 
     def join(self) -> None:
         """Publish this account's encryption key, unless it is published."""

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from visdm.domain.assets import Kind, State
 from visdm.domain.maps import METHODS, MOST, Map, read_map
+from visdm.domain.tables import BREAKING, UNFETCHED, UNREAD
 from visdm.errors import BlobError, InputError, JobError, UnknownError
 from visdm.ports import Computation, Limits, silent
+from visdm.services.counted import Counted
 from visdm.services.published import fetch_table, metadata_of
 
 if TYPE_CHECKING:
@@ -21,14 +23,14 @@ if TYPE_CHECKING:
 
     from visdm.domain.assets import Asset
     from visdm.domain.metadata import Metadata
-    from visdm.ports import BlobStore, Chain, Progress, Sandbox, Scratch
+    from visdm.ports import BlobStore, Chain, Progress, Sandbox, Scratch, Verdicts
 
 PROGRAM = "embed"
 LIMITS = Limits(seconds=600)
 
-UNREAD = "its metadata cannot be read"
-UNFETCHED = "its table cannot be fetched"
-BREAKING = "its table breaks the program that reads it"
+LOOKING = LIMITS.seconds // 2
+"""Seconds for tables that were not looked through before; what is left waits for the next map."""
+
 UNTOLD = "its owner discloses nothing that could be drawn"
 
 
@@ -55,6 +57,11 @@ class Surveyor(Protocol):
         """Where tables are read."""
         ...
 
+    @property
+    def verdicts(self) -> Verdicts:
+        """What was said of tables before."""
+        ...
+
 
 def map_of(
     role: Surveyor,
@@ -78,21 +85,34 @@ def map_of(
             described[asset.asset] = metadata_of(role.store, asset)
         except BlobError:
             left_out[asset.asset] = UNREAD
+    counted = Counted(role.verdicts, described.values())
     settings: dict[str, Any] = {
+        "assets": {
+            str(number): counted.registered(number).told()
+            for number, found in described.items()
+            if found.images
+        },
+        "seconds": LOOKING,
         "seed": seed,
         "most": most,
         "methods": list(methods),
         "centres": [one for found in described.values() for one in _centres(found)],
     }
     told = {one["asset"] for one in settings["centres"]}
-    silent_ones = [n for n, found in described.items() if not found.images and n not in told]
-    left_out |= dict.fromkeys(silent_ones, UNTOLD)
+    for number, found in described.items():
+        if problem := counted.problem(number):
+            left_out[number] = problem
+        elif not found.images and number not in told:
+            left_out[number] = UNTOLD
+    counting = [found for found in described.values() if found.asset not in left_out]
     with role.scratch.folder() as private:
-        tables = _fetched(role, offered, described, private, left_out)
+        tables = _fetched(role, offered, counting, private, left_out)
         if not tables and not told:
             raise InputError("no asset has public metadata that a map can be made of")
-        found = _drawn(role.sandbox, settings, tables, private / "out", left_out, progress)
-    return replace(found, left_out={**found.left_out, **left_out})
+        drawn = _drawn(role.sandbox, settings, tables, private / "out", left_out, progress)
+    said = dict.fromkeys(drawn.drawn, "") | dict(drawn.left_out)
+    counted.learn({number: said[number] for number in tables if number in said})
+    return replace(drawn, left_out={**drawn.left_out, **left_out})
 
 
 def _offered(chain: Chain, wanted: Sequence[int]) -> list[Asset]:
@@ -126,14 +146,15 @@ def _centres(found: Metadata) -> list[dict[str, Any]]:
 def _fetched(
     role: Surveyor,
     offered: Mapping[int, Asset],
-    described: Mapping[int, Metadata],
+    counting: Sequence[Metadata],
     private: Path,
     left_out: dict[int, str],
 ) -> dict[int, Path]:
     tables = {}
-    for number, found in described.items():
+    for found in counting:
         if not found.images:
             continue
+        number = found.asset
         place = private / f"table-{number}"
         try:
             fetch_table(role.store, role.scratch, found, offered[number], place)

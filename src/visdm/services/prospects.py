@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from visdm.domain.assets import Kind
 from visdm.domain.candidates import Candidate, is_candidate, misfits
 from visdm.domain.metadata import Metadata
+from visdm.domain.tables import BREAKING, UNFETCHED, UNREAD
 from visdm.domain.traits import Traits, read_survey, spreads, told
 from visdm.errors import BlobError, JobError
 from visdm.ports import Computation, Limits
+from visdm.services.counted import Counted
 from visdm.services.published import fetch_table, metadata_of
 
 if TYPE_CHECKING:
@@ -26,15 +28,14 @@ if TYPE_CHECKING:
     from visdm.domain.assets import Asset, Provider
     from visdm.domain.candidates import Criteria
     from visdm.domain.conditions import Condition
-    from visdm.ports import BlobStore, Chain, Packages, Progress, Sandbox, Scratch
+    from visdm.ports import BlobStore, Chain, Packages, Progress, Sandbox, Scratch, Verdicts
 
 PROGRAM = "survey"
 EXAMPLES = "examples"
-UNREAD = "its metadata cannot be read"
-UNFETCHED = "its table cannot be fetched"
-BREAKING = "its table breaks the program that reads it"
 SECONDS = 600
 """For one survey of a market's tables."""
+LOOKING = SECONDS // 2
+"""Of them, for tables that were not looked through before; what is left waits for the next."""
 
 
 class Looker(Protocol):
@@ -63,6 +64,11 @@ class Looker(Protocol):
     @property
     def sandbox(self) -> Sandbox:
         """Where tables are read."""
+        ...
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """What was said of tables before."""
         ...
 
 
@@ -125,12 +131,15 @@ def _looked_into(
 ) -> dict[int, Candidate]:
     with ports.scratch.folder() as private:
         inputs, missing = {}, {}
+        counted = Counted(ports.verdicts, [each.metadata for each in found])
         if examples is not None:
             inputs[EXAMPLES] = private / EXAMPLES
             with ports.scratch.writing(inputs[EXAMPLES]) as sink:
                 ports.packages.build_data(examples, sink, name=EXAMPLES, flat=True)
         for each in found:
-            if each.metadata.images:
+            if problem := counted.problem(each.number):
+                missing[each.number] = replace(each, problem=problem)
+            elif each.metadata.images:
                 table = private / f"table-{each.number}"
                 try:
                     fetch_table(ports.store, ports.scratch, each.metadata, each.asset, table)
@@ -138,7 +147,7 @@ def _looked_into(
                 except BlobError:
                     missing[each.number] = replace(each, problem=UNFETCHED)
         there = [each for each in found if each.number not in missing]
-        survey = _Survey(ports.sandbox, criteria, inputs, private)
+        survey = _Survey(ports.sandbox, criteria, inputs, private, counted)
         said = survey.run(there, progress)
     return missing | {each.number: _with(each, said.get(each.number)) for each in there}
 
@@ -147,12 +156,18 @@ class _Survey:
     """Runs the program over ever fewer tables where one of them brings it down."""
 
     def __init__(
-        self, sandbox: Sandbox, criteria: Criteria, inputs: Mapping[str, Path], private: Path
+        self,
+        sandbox: Sandbox,
+        criteria: Criteria,
+        inputs: Mapping[str, Path],
+        private: Path,
+        counted: Counted,
     ) -> None:
         self._sandbox = sandbox
         self._criteria = criteria
         self._inputs = inputs
         self._private = private
+        self._counted = counted
         self._runs = 0
 
     def run(
@@ -199,6 +214,7 @@ class _Survey:
             "where": [[c.column, c.relation, c.value] for c in self._criteria.where],
             "centres": "diversity" in self._criteria.ranks,
             "threads": 1,
+            "seconds": LOOKING,
             "assets": {str(each.number): self._registered(each) for each in found},
         }
         inputs = {name: path for name, path in self._inputs.items() if name in names}
@@ -209,17 +225,23 @@ class _Survey:
             for each in found
             if self._has_table(each) or (EXAMPLES in inputs and self._spreads(each))
         }
-        return read_survey(answer, told_)
+        said = read_survey(answer, told_)
+        self._counted.learn(
+            {
+                each.number: heard if isinstance(heard := said[each.number], str) else ""
+                for each in found
+                if self._has_table(each)
+            }
+        )
+        return said
 
     def _has_table(self, candidate: Candidate) -> bool:
         return f"table-{candidate.number}" in self._inputs
 
     def _registered(self, candidate: Candidate) -> dict[str, Any]:
-        said = {
-            "samples": candidate.asset.samples,
-            "classes": list(candidate.metadata.classes),
-        }
-        return said if self._has_table(candidate) else {**said, "spreads": self._spreads(candidate)}
+        if self._has_table(candidate):
+            return self._counted.registered(candidate.number).told()
+        return {"spreads": self._spreads(candidate)}
 
     @staticmethod
     def _spreads(candidate: Candidate) -> list[list[Any]]:

@@ -238,17 +238,17 @@ class ComputeProvider:
         What others published may bring it down, or a print of one's own that cannot be read: that
         is no fault of the asset, which is then described by itself.
         """
-        inputs, uncompared = compared.fetch(self, earlier, private)
+        fetched = compared.fetch(self, earlier, private)
         settings = {
             "workers": self.threads,
-            "samples": {str(known.asset): known.samples for known in earlier},
+            "assets": {str(number): each.told() for number, each in fetched.registered.items()},
             "seconds": self.limits.seconds // COMPARING_SHARE,
         }
-        if inputs:
+        if fetched.inputs:
             with suppress(JobError):
-                beside = {"package": package, **inputs}
+                beside = {"package": package, **fetched.inputs}
                 found = self._run("describe", settings, beside, private / "beside", progress)
-                return {**found, "output": "beside"}, uncompared
+                return {**found, "output": "beside"}, fetched.missing
         found = self._run("describe", settings, {"package": package}, private / "alone", progress)
         return {**found, "output": "alone"}, {known.asset for known in earlier}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from memory.sandbox import InProcess
+from visdm.domain import tables
 from visdm.domain.metadata import Metadata
 from visdm.errors import InputError, JobError, UnknownError
 from visdm.services import mapping
@@ -86,10 +87,10 @@ def test_an_asset_whose_metadata_or_table_cannot_be_had_is_left_out(consumer: Co
     nonsense = consumer.store.write(b"{}")
     lost = told(consumer, 2, images=nonsense[:-1] + ("a" if nonsense[-1] != "a" else "b"))
     found = map_of(lost, methods=PCA)
-    assert (found.assets, found.left_out) == ((1, 3), {2: mapping.UNFETCHED})
+    assert (found.assets, found.left_out) == ((1, 3), {2: tables.UNFETCHED})
     chain: Any = Telling(consumer, 2, nonsense)
     found = map_of(replace(consumer, chain=chain), methods=PCA)
-    assert (found.assets, found.left_out) == ((1, 3), {2: mapping.UNREAD})
+    assert (found.assets, found.left_out) == ((1, 3), {2: tables.UNREAD})
 
 
 def test_a_table_that_is_none_is_left_out_with_the_reason(consumer: Consumer) -> None:
@@ -133,6 +134,6 @@ class Brittle(InProcess):
 
 def test_a_table_that_kills_its_reader_keeps_no_other_off_the_map(consumer: Consumer) -> None:
     found = map_of(replace(consumer, sandbox=Brittle("table-2")), methods=PCA)
-    assert (found.assets, found.left_out) == ((1, 3), {2: mapping.BREAKING})
+    assert (found.assets, found.left_out) == ((1, 3), {2: tables.BREAKING})
     with pytest.raises(JobError):
         map_of(replace(consumer, sandbox=Brittle("table-1", "table-2", "table-3")), methods=PCA)

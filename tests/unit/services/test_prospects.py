@@ -9,9 +9,9 @@ import pytest
 from memory.sandbox import InProcess
 from visdm.domain.candidates import Criteria
 from visdm.domain.conditions import Condition
+from visdm.domain.tables import BREAKING, UNFETCHED, UNREAD
 from visdm.errors import BlobError, JobError
 from visdm.ports import silent
-from visdm.services.prospects import BREAKING, UNFETCHED, UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
