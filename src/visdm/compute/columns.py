@@ -1,4 +1,4 @@
-"""The columns of the per-image table, apart from what measures them: who only reads one is quick."""
+"""The columns of the per-image table, apart from what measures them: reading one needs no more."""
 
 from __future__ import annotations
 

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 SETTINGS = {"seed": 3, "most": 100, "methods": ["pca"], "centres": []}
 
 
-def embed(folder: Path, tables: dict[int, Path], **changed: object) -> dict[str, Any]:
+def embed(
+    folder: Path, tables: dict[int, Path], *, judged: bool = False, **changed: object
+) -> dict[str, Any]:
     inputs = {f"table-{asset}": path for asset, path in tables.items()}
     told = {str(asset): registered(path) for asset, path in tables.items()}
+    for each in told.values():
+        each["accepted"] = not judged
     return run({**SETTINGS, "assets": told, **changed}, inputs, folder, ignore)
 
 
@@ -135,7 +139,7 @@ def test_a_bad_table_is_left_out_and_keeps_no_other_off_the_map(
     tmp_path: Path, tables: dict[int, Path], fault: str
 ) -> None:
     tables[3] = write(tmp_path / "3", BAD[fault])
-    answer = embed(tmp_path, tables)
+    answer = embed(tmp_path, tables, judged=True)
     assert list(answer["left_out"]) == ["3"]
     assert answer["left_out"]["3"].isprintable()
     assert set(answer["points"]["asset"]) == {1, 2, 10}
@@ -151,7 +155,7 @@ def test_columns_of_other_types_and_bytes_that_are_no_table_are_left_out(
     whole = tables[1].read_bytes()
     tables[5] = tmp_path / "5"
     tables[5].write_bytes(whole[: len(whole) // 2] + whole[-2000:])
-    assert set(embed(tmp_path, tables)["left_out"]) == {"3", "4", "5"}
+    assert set(embed(tmp_path, tables, judged=True)["left_out"]) == {"3", "4", "5"}
 
 
 def test_a_strangers_table_with_an_absurd_row_moves_nobody_else(
@@ -160,7 +164,7 @@ def test_a_strangers_table_with_an_absurd_row_moves_nobody_else(
     found = columns(20, seed=2, shift=4, label="dog")
     plain = embed(tmp_path, {asset: tables[asset] for asset in (1, 10)}, most=80)
     tables[2] = write(tmp_path / "2", with_cell(found, "sharpness", 5, 1e30))
-    answer = embed(tmp_path, tables, most=80)
+    answer = embed(tmp_path, tables, most=80, judged=True)
     assert answer.pop("left_out") == {"2": NUMBERS}
     assert plain.pop("left_out") == {}
     assert answer == plain
@@ -168,7 +172,7 @@ def test_a_strangers_table_with_an_absurd_row_moves_nobody_else(
 
 def test_nothing_to_draw_is_said(tmp_path: Path) -> None:
     with pytest.raises(JobError) as caught:
-        embed(tmp_path, {1: write(tmp_path / "1", BAD["a missing column"])})
+        embed(tmp_path, {1: write(tmp_path / "1", BAD["a missing column"])}, judged=True)
     assert "public metadata" in said(caught.value)
 
 
