@@ -18,7 +18,7 @@ from unit.compute.fabricated import ignore
 from unit.compute.public import CLASSES, columns, public_table, with_cell
 from visdm.compute import embedding, survey
 from visdm.compute.acceptance import UnacceptableError, confined, problems, rows
-from visdm.compute.columns import SCHEMA
+from visdm.compute.columns import QUALITY, SCHEMA
 from visdm.compute.copies import TABLE, gather, hashes_in
 from visdm.compute.looks import hashes_of
 from visdm.compute.tables import Tables, _query
@@ -96,7 +96,7 @@ def verdicts(folder: Path, found: list[bytes]) -> list[dict[int, str]]:
     answer = survey.run(asked, inputs, folder, ignore)["assets"]
     # Something that is always there to be drawn.
     centre = {"asset": 99, "class": "cat", "samples": 10, "projection": [0.0] * 16}
-    quality = dict.fromkeys(embedding.QUALITIES, 1.0)
+    quality = dict.fromkeys(QUALITY, 1.0)
     drawn = {"assets": told, "seed": 1, "most": 9, "methods": ["pca"]}
     drawn |= {"centres": [{**centre, "quality": quality}]}
     left_out = embedding.run(drawn, inputs, folder, ignore)["left_out"]
@@ -179,7 +179,7 @@ def test_a_table_of_large_images_is_not_refused_for_its_pixels(tmp_path: Path) -
     side = 40_000
     counts = [[side * side - 255] + [1] * 255] * ROWS
     names = ("histogram", "histogram_red", "histogram_green", "histogram_blue")
-    large = {"width": [side] * ROWS, "height": [side] * ROWS} | dict.fromkeys(names, counts)
+    large: dict[str, Any] = {"width": [side] * ROWS, "height": [side] * ROWS} | dict.fromkeys(names, counts)
     public_table(tmp_path / "table", ROWS, **large)
     assert sum(batch.num_rows for batch in rows(tmp_path / "table", REGISTERED)) == ROWS
 
