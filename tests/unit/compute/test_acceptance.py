@@ -179,7 +179,9 @@ def test_a_table_of_large_images_is_not_refused_for_its_pixels(tmp_path: Path) -
     side = 40_000
     counts = [[side * side - 255] + [1] * 255] * ROWS
     names = ("histogram", "histogram_red", "histogram_green", "histogram_blue")
-    large: dict[str, Any] = {"width": [side] * ROWS, "height": [side] * ROWS} | dict.fromkeys(names, counts)
+    large: dict[str, Any] = {"width": [side] * ROWS, "height": [side] * ROWS} | dict.fromkeys(
+        names, counts
+    )
     public_table(tmp_path / "table", ROWS, **large)
     assert sum(batch.num_rows for batch in rows(tmp_path / "table", REGISTERED)) == ROWS
 
