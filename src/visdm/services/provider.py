@@ -1,4 +1,4 @@
-"""The provider: opens assets, describes them, runs jobs, settles (paper 3.2(5), 4.2).
+"""The provider: has assets described, runs jobs, settles (paper 3.2(5), 4.2).
 
 Plaintext exists in a private scratch folder for as long as a step takes, and nowhere else. The
 chain says what is left to do, so a provider that was killed simply starts again.
@@ -6,50 +6,34 @@ chain says what is left to do, so a provider that was killed simply starts again
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from visdm.domain.answers import Trained, read_disclosure, read_trained
-from visdm.domain.assets import Asset, Kind, State
-from visdm.domain.copies import contributing, earlier_than, read_copies
+from visdm.domain.answers import Trained, read_trained
+from visdm.domain.assets import Asset, State
+from visdm.domain.copies import contributing
 from visdm.domain.jobs import JobState, equal_parts, rewards, shares
-from visdm.domain.metadata import SAME_SHARE, Metadata
-from visdm.domain.packages import Disclosure
 from visdm.domain.release import check_release, header_end
 from visdm.domain.reports import Report, values_of
 from visdm.domain.rounds import Task
 from visdm.domain.values import MAX_EXACT, METHODS, SHAPLEY
-from visdm.errors import (
-    InputError,
-    JobError,
-    NotGrantedError,
-    UnknownError,
-    VaultError,
-    WorldError,
-)
+from visdm.errors import JobError, UnknownError, VaultError
 from visdm.ports import Computation, Limits, silent
-from visdm.services import compared, parcels
-from visdm.services.compared import PRINTS_LIMIT
+from visdm.services import describing, parcels
 from visdm.services.fees import fee_of
-from visdm.services.profiles import profiled
 from visdm.services.published import metadata_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from fractions import Fraction
     from pathlib import Path
 
-    from visdm.domain.grants import Grant
     from visdm.domain.jobs import Job
+    from visdm.domain.metadata import Metadata
     from visdm.domain.rounds import Outcome, Terms
+    from visdm.errors import WorldError
     from visdm.ports import BlobStore, Chain, Packages, Progress, Sandbox, Scratch, Vault
 
 RESULT = "model.safetensors"
-IMAGES = "images.parquet"
-PRINTS = "prints.parquet"
-COMPARING_SHARE = 4
-"""Of the time for describing an asset, reading others' tables may take one part in so many."""
 
 
 @dataclass(frozen=True)
@@ -76,46 +60,21 @@ class ComputeProvider:
 
     def undescribed(self) -> list[Asset]:
         """Return the assets that wait for this provider's description, oldest first."""
-        mine = self.indices()
-        return [
-            asset
-            for asset in self.chain.assets()
-            if asset.provider in mine and asset.state is State.REGISTERED
-        ]
+        return describing.undescribed(self)
 
     def describe(self, asset: Asset, progress: Progress = silent) -> Metadata | None:
         """Open an asset and publish what is in it, or publish why it is refused (then None).
 
         Raises `NotGrantedError` where its owner has still to grant it to this account's key.
         """
-        try:
-            with self.scratch.folder() as private:
-                metadata = self._examine(asset, private, progress)
-        except NotGrantedError:
-            raise
-        except (InputError, VaultError) as error:
-            self.chain.refuse(asset.asset, error.message)
-            return None
-        except JobError as error:
-            self.chain.refuse(asset.asset, error.reason)
-            return None
-        self.chain.describe(asset.asset, self.store.write(metadata.to_bytes()))
-        return metadata
+        return describing.describe(self, asset, progress)
 
     def describe_waiting(self, progress: Progress = silent) -> dict[int, WorldError]:
         """Describe every asset that waits; return the world's faults by asset.
 
         One that cannot be fetched keeps no other waiting, and is tried again next time.
         """
-        faults: dict[int, WorldError] = {}
-        waiting = self.undescribed()
-        for place, asset in enumerate(waiting):
-            try:
-                self.describe(asset)
-            except WorldError as fault:
-                faults[asset.asset] = fault
-            progress(place + 1, len(waiting))
-        return faults
+        return describing.describe_waiting(self, progress)
 
     def pending_jobs(self) -> list[str]:
         """Return the rounds whose funded jobs wait for this provider, oldest first.
@@ -178,85 +137,6 @@ class ComputeProvider:
         """Return what this account is announced as."""
         return {p.index for p in self.chain.providers() if p.account == self.chain.account}
 
-    def _open(self, asset: Asset, target: Path) -> Grant:
-        """Fetch and decrypt an asset's package.
-
-        Nothing of it is read here: strangers' files are parsed in the sandbox alone.
-        """
-        return parcels.receive(self.store, self.vault, parcels.parcel_of(asset), target)
-
-    def _examine(self, asset: Asset, private: Path, progress: Progress) -> Metadata:
-        package = private / "package"
-        if self._open(asset, package).giver != asset.owner:
-            raise VaultError(f"the grant of asset {asset.asset} was not made by its owner")
-        if asset.kind is Kind.MODEL:
-            profile = profiled(self.sandbox, package, private, self.limits, progress)
-            return Metadata(
-                asset=asset.asset,
-                kind=asset.kind,
-                name=profile["name"],
-                samples=0,
-                classes=tuple(profile["classes"]),
-                summary=profile,
-            )
-        earlier = earlier_than(asset, self.chain.assets())
-        found, uncompared = self._described(package, earlier, private, progress)
-        output = private / found.pop("output")
-        if found["samples"] != asset.samples:
-            raise InputError(
-                f"it holds {found['samples']} samples, but {asset.samples} were registered"
-            )
-        if found["duplicates"] > SAME_SHARE * asset.samples:
-            raise InputError("most of its images are repeated")
-        prints = self._prints(output / PRINTS)
-        copies = read_copies(found, asset.samples, [known.asset for known in earlier])
-        uncompared |= set(found["uncompared"])
-        # The package says what its owner discloses; nothing here may say otherwise.
-        disclosure = read_disclosure(found)
-        public = disclosure is Disclosure.FULL
-        return Metadata(
-            asset=asset.asset,
-            kind=asset.kind,
-            name=str(found["name"]),
-            samples=asset.samples,
-            classes=tuple(found["classes"]),
-            summary={
-                **{name: said for name, said in found.items() if name != "copies"},
-                "uncompared": sorted(uncompared),
-            },
-            images=self.store.put(output / IMAGES) if public else "",
-            prints=self.store.write(self.vault.seal(prints, self.vault.recipient)),
-            disclosure=disclosure,
-            copies=copies,
-        )
-
-    def _described(
-        self, package: Path, earlier: list[Asset], private: Path, progress: Progress
-    ) -> tuple[dict[str, Any], set[int]]:
-        """Return what `describe` answers, with its `output`, and the assets not compared with.
-
-        What others published may bring it down, or a print of one's own that cannot be read: that
-        is no fault of the asset, which is then described by itself.
-        """
-        inputs, uncompared = compared.fetch(self, earlier, private)
-        settings = {
-            "workers": self.threads,
-            "samples": {str(known.asset): known.samples for known in earlier},
-            "seconds": self.limits.seconds // COMPARING_SHARE,
-        }
-        if inputs:
-            with suppress(JobError):
-                beside = {"package": package, **inputs}
-                found = self._run("describe", settings, beside, private / "beside", progress)
-                return {**found, "output": "beside"}, uncompared
-        found = self._run("describe", settings, {"package": package}, private / "alone", progress)
-        return {**found, "output": "alone"}, {known.asset for known in earlier}
-
-    def _prints(self, path: Path) -> bytes:
-        if self.scratch.size(path) > PRINTS_LIMIT:
-            raise InputError("it holds more images than this provider can compare")
-        return self.scratch.read(path, PRINTS_LIMIT)
-
     def _consenting(self, terms: Terms, outcome: Outcome) -> list[Asset]:
         """Return the dataset, after a last look at its owners' consent."""
         assets = {asset.asset: asset for asset in self.chain.assets()}
@@ -306,7 +186,8 @@ class ComputeProvider:
             "method": terms.method,
             "threads": self.threads,
         }
-        answer = self._run("train", settings, inputs, private / "out", progress)
+        training = Computation("train", settings, inputs, self.limits)
+        answer = self.sandbox.run(training, private / "out", progress)
         trained = read_trained(answer, terms.method, numbers)
         result = private / "out" / RESULT
         profile = metadata_of(self.store, model)
@@ -365,17 +246,12 @@ class ComputeProvider:
         header = self.scratch.read(result, header_end(self.scratch.read(result, 8)))
         check_release(header, self.scratch.size(result), profile.summary["tensors"])
 
-    def _run(
-        self,
-        program: str,
-        settings: Mapping[str, Any],
-        inputs: Mapping[str, Path],
-        output: Path,
-        progress: Progress,
-    ) -> Mapping[str, Any]:
-        return self.sandbox.run(
-            Computation(program, settings, inputs, self.limits), output, progress
-        )
+    def _open(self, asset: Asset, target: Path) -> None:
+        """Fetch and decrypt an asset's package.
+
+        Nothing of it is read here: strangers' files are parsed in the sandbox alone.
+        """
+        parcels.receive(self.store, self.vault, parcels.parcel_of(asset), target)
 
     def _asset(self, number: int) -> Asset:
         return next(asset for asset in self.chain.assets() if asset.asset == number)

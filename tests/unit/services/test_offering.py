@@ -12,6 +12,7 @@ from visdm.domain.assets import NO_RESERVE, Kind, State
 from visdm.domain.metadata import Metadata
 from visdm.errors import BlobError, FolderError, ModelError, UnknownError, VaultError
 from visdm.ports import Limits
+from visdm.services.describing import examine
 from visdm.wiring import key_of
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def test_a_lost_blob_is_the_worlds_fault_and_refuses_nobody(world: World, parts:
     provider = world.provider("provider-1", Limits())
     lost = provider.undescribed()[1]
     with pytest.raises((BlobError, VaultError)):
-        provider._examine(lost, world.folder, lambda *_: None)
+        examine(provider, lost, world.folder, lambda *_: None)
 
 
 def test_a_model_is_profiled_before_any_data_is_near(world: World, model: Path) -> None:
