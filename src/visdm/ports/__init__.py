@@ -21,6 +21,7 @@ from visdm.ports.files import (
     Writer,
     silent,
 )
+from visdm.ports.following import Ended, JobTable, Level, Telemetry, Turn, Workers
 from visdm.ports.market import Chain, Daos
 
 __all__ = [
@@ -30,6 +31,9 @@ __all__ = [
     "Clock",
     "Computation",
     "Daos",
+    "Ended",
+    "JobTable",
+    "Level",
     "Limits",
     "Packages",
     "Poured",
@@ -38,8 +42,11 @@ __all__ = [
     "Sandbox",
     "Scratch",
     "Sealing",
+    "Telemetry",
+    "Turn",
     "Upload",
     "Vault",
+    "Workers",
     "Writer",
     "silent",
 ]
