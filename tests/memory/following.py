@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from visdm.domain.errands import Errand, Standing
 from visdm.errors import VisdmError
 from visdm.ports import Ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from visdm.domain.errands import Errand, Standing
     from visdm.ports import Level, Turn
 
 
