@@ -102,6 +102,33 @@ class Log:
         return board
 
 
+class Signals:
+    """Counts the signals to end; the second one ends this process at once."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.threads: Threads | None = None
+
+    def heed(self, number: int, _: FrameType | None) -> None:
+        """Heed one."""
+        self.count += 1
+        if self.count > 1:
+            end_children()
+            os._exit(128 + number)
+        if self.threads is not None:
+            self.threads.wake()
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Heed them while the block lasts."""
+        before = {number: signal.signal(number, self.heed) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
 @dataclass
 class Running:
     """A provider in this process."""
@@ -111,19 +138,20 @@ class Running:
     following: Following
     sandbox: Watched
     threads: Threads
-    signals: int = 0
     _ends_at: float = field(default=float("inf"))
 
-    def run(self) -> None:
+    def run(self, signals: Signals) -> None:
         """Turn until told to stop and all has ended, or until the grace is over."""
-        clock = MachineClock()
+        signals.threads = self.threads
+        clock, ended = MachineClock(), False
         self.following.take_up()
-        ended = False
         while not self.following.stopping or self.following.busy:
-            self.following.turn(TURN)
-            if self.signals and self._ends_at == float("inf"):
+            if signals.count and not self.following.stopping:
+                self.following.stop()
                 self._ends_at = clock.seconds() + self.settings.grace
                 self.board.tell(Level.INFO, "stops", grace=self.settings.grace)
+                continue
+            self.following.turn(TURN)
             if clock.seconds() > self._ends_at + ENDING:
                 self.board.tell(Level.WARNING, "leaves what does not end to the next start")
                 return
@@ -132,15 +160,6 @@ class Running:
                 self.sandbox.stop()
                 end_children()
         self.board.tell(Level.INFO, "stopped")
-
-    def heed(self, number: int, _: FrameType | None) -> None:
-        """Heed a signal: the first ends in order, the second at once."""
-        self.signals += 1
-        if self.signals > 1:
-            end_children()
-            os._exit(128 + number)
-        self.following.stop()
-        self.threads.wake()
 
 
 @contextmanager
@@ -161,20 +180,21 @@ def listening(text: str) -> tuple[str, int]:
 
 def run(world: World, name: str, settings: Settings, log: Log, where: tuple[str, int]) -> None:
     """Run the provider `name` until a signal ends it. The caller is `alone` meanwhile."""
-    # Before anything is wiped: as long as a process of a killed job lives, it may write.
-    scratch = world.scratch_of(name)
-    left = end_leftovers(scratch) if scratch.exists() else 0
-    provider = world.provider(name, Limits(memory=settings.job_memory))
-    board = log.board(provider.sandbox.name, settings.patience)
-    place = Place(world.private(name) / FOLDER)
-    with _telemetry().served(board, where) as listens:
-        place.say_live(listens=listens)
-        running = assembled(provider, world.another_view(name), place, settings, board)
-        lent = vars(running.following.resources)
-        said = {"account": provider.chain.account, "listens": listens, **lent}
-        board.tell(Level.INFO, "starts", version=__version__, left_processes=left, **said)
-        with _heeding(running):
-            running.run()
+    signals = Signals()
+    with signals.heeded():
+        # Before anything is wiped: as long as a process of a killed job lives, it may write.
+        scratch = world.scratch_of(name)
+        left = end_leftovers(scratch) if scratch.exists() else 0
+        provider = world.provider(name, Limits(memory=settings.job_memory))
+        board = log.board(provider.sandbox.name, settings.patience)
+        place = Place(world.private(name) / FOLDER)
+        with _telemetry().served(board, where) as listens:
+            running = assembled(provider, world.another_view(name), place, settings, board)
+            lent = vars(running.following.resources)
+            said = {"account": provider.chain.account, "listens": listens, **lent}
+            board.tell(Level.INFO, "starts", version=__version__, left_processes=left, **said)
+            place.say_live(listens=listens)
+            running.run(signals)
 
 
 def assembled(
@@ -243,13 +263,3 @@ def _telemetry() -> ModuleType:
         raise InputError(
             f"the package {error.name} is missing", hint="pip install 'visdm[provider]'"
         ) from None
-
-
-@contextmanager
-def _heeding(running: Running) -> Iterator[None]:
-    before = {number: signal.signal(number, running.heed) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
