@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from kills.campaign import forked
 from kills.scene import CONSUMER, MARK, NAMES, PROVIDER, Scene
@@ -117,7 +118,6 @@ def provide(scene: Scene, at: Callable[[Step], None]) -> None:
     """Run the provider in this process until a signal ends it."""
     steps = Steps(at)
     running.TURN = 0.05
-    running.SqliteJobTable = lambda path: steps.port("table", SqliteJobTable(path))  # type: ignore[attr-defined]  # counted
     ask = HttpCalls.make_request
 
     def asked(self: HttpCalls, method: Any, params: Any) -> Any:  # noqa: ANN401  # as the patched one
@@ -127,6 +127,9 @@ def provide(scene: Scene, at: Callable[[Step], None]) -> None:
 
     HttpCalls.make_request = asked  # type: ignore[method-assign]  # a fork of its own
     with (
+        mock.patch.object(
+            running, "SqliteJobTable", lambda path: steps.port("table", SqliteJobTable(path))
+        ),
         scene.opened() as world,
         running.alone(world.private(PROVIDER)),
         (scene.folder / "log").open("a") as log,
