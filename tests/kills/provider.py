@@ -314,12 +314,13 @@ def campaign(scene: Scene, kills: int, chance: random.Random) -> dict[str, Any]:
                 reached.add(when[0])
             done[kind if hit else "not_reached"] += 1
             check_no_orphans()
-            if number % 5 == 4:
-                done["twice"] += killed_after(scene, chance.uniform(0, 1.5))
-                check_no_orphans()
+            more = number % 5 == 4 and killed_after(scene, chance.uniform(0, 1.5))
+            done["twice"] += more
+            check_no_orphans()
             finish(scene)
             left = check(scene)
-            assert left <= 3, f"{left} blobs that nothing points to, after {kind} {when}"
+            # Of each of the two errands one may be stored and not noted yet.
+            assert left <= 2 + 2 * more, f"{left} blobs that nothing points to: {kind} {when}"
             done["orphaned_blobs"] += left
             if os.environ.get("VISDM_KILLS_TOLD"):
                 sys.stderr.write(f"{number} {kind} {when} {done}\n")

@@ -1,9 +1,9 @@
 """One attempt at an errand. The chain is asked first what is left to do, and last what was done.
 
-What a job stores is noted as it is stored. Once the job has ended, what of it the chain does not
-point to is dropped: a result that a killed attempt sealed is nobody's. A report that was stored is
-remembered before it is settled, and settled again in the same words after a fault: so a settlement
-that is stuck cannot come to stand beside another one.
+What an attempt stores is noted as it is stored. Once its errand has ended, what of it the chain
+does not point to is dropped: a result that a killed attempt sealed is nobody's. A report that was
+stored is remembered before it is settled, and settled again in the same words after a fault: so a
+settlement that is stuck cannot come to stand beside another one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from visdm.domain.errands import Errand
-    from visdm.domain.jobs import Job
-    from visdm.ports import JobTable, Progress
+    from visdm.ports import Chain, JobTable, Progress
     from visdm.services.provider import ComputeProvider, Delivery
 
 
@@ -43,9 +42,12 @@ class Attempt:
             self._job()
 
     def _describe(self) -> None:
-        for asset in self.provider.chain.assets():
+        # An asset's images may be another's too, and their public table the same file.
+        describing = replace(self.provider, store=self._remembering(files=False))
+        for asset in describing.chain.assets():
             if str(asset.asset) == self.errand.name and asset.state is State.REGISTERED:
-                self.provider.describe(asset, self.progress)
+                describing.describe(asset, self.progress)
+        sweep(self.provider, self.table, self.errand)
 
     def _job(self) -> None:
         job = self.provider.chain.jobs()[self.errand.name]
@@ -68,37 +70,52 @@ class Attempt:
 
     def _delivery(self) -> Delivery:
         """Return what an earlier attempt stored whole, or compute it."""
-        key, attempt = self.errand.key, self.errand.attempts
+        key = self.errand.key
         if self.errand.report:
             try:
                 return self.provider.delivery(self.errand.name, self.errand.report)
             except BlobError:
                 self.table.ready(key, "")
-        store = Remembering(self.provider.store, lambda cid: self.table.note(key, attempt, cid))
-        delivery = replace(self.provider, store=store).compute(self.errand.name, self.progress)
+        computing = replace(self.provider, store=self._remembering(files=True))
+        delivery = computing.compute(self.errand.name, self.progress)
         self.table.ready(key, delivery.cid)
         return delivery
 
+    def _remembering(self, *, files: bool) -> Remembering:
+        key, attempt = self.errand.key, self.errand.attempts
+        return Remembering(
+            self.provider.store, lambda cid: self.table.note(key, attempt, cid), files
+        )
+
 
 def sweep(provider: ComputeProvider, table: JobTable, errand: Errand) -> None:
-    """Drop what attempts at an ended job stored in vain; do nothing while it has not ended."""
+    """Drop what attempts at an ended errand stored in vain; do nothing while it has not ended."""
     notes = table.noted().get(errand.key, ())
-    job = provider.chain.jobs().get(errand.name)
-    if not notes or job is None or job.state is JobState.FUNDED:
+    pointed = _pointed(provider.chain, errand) if notes else None
+    if pointed is None:
         return
-    kept = _kept(notes, job)
+    kept = _kept(notes, pointed)
     for cid in dict.fromkeys(cid for _, cid in notes):
         if cid not in kept:
             provider.store.drop(cid)
     table.forget(errand.key)
 
 
-def _kept(notes: Sequence[tuple[int, str]], job: Job) -> set[str]:
-    """Return what the chain points to: all that the attempt which wrote the report stored.
+def _pointed(chain: Chain, errand: Errand) -> str | None:
+    """Return the document that the chain points to: '' for none, None while that may change."""
+    if errand.what is What.JOB:
+        job = chain.jobs().get(errand.name)
+        return None if job is None or job.state is JobState.FUNDED else job.report
+    for asset in chain.assets():
+        if str(asset.asset) == errand.name and asset.state is not State.REGISTERED:
+            return asset.metadata
+    return None
+
+
+def _kept(notes: Sequence[tuple[int, str]], pointed: str) -> set[str]:
+    """Return all that the attempt stored which wrote the document that the chain points to.
 
     Where no attempt is known to have written it, nothing is known to be in vain.
     """
-    if job.state is not JobState.SETTLED:
-        return set()
-    by = {attempt for attempt, cid in notes if cid == job.report}
-    return {cid for attempt, cid in notes if not by or attempt in by}
+    by = {attempt for attempt, cid in notes if cid == pointed}
+    return {cid for attempt, cid in notes if pointed and (not by or attempt in by)}

@@ -19,7 +19,6 @@ from visdm.domain.errands import (
     Need,
     Resources,
     Standing,
-    What,
     admitted,
     of_assets,
     of_jobs,
@@ -251,7 +250,7 @@ class Following:
         for errand in self.table.errands():
             key = SWEEP + errand.key
             ended = errand.key in notes and errand.standing.is_end
-            if ended and errand.what is What.JOB and key not in self._running:
+            if ended and key not in self._running:
                 self._start(key, Need(), partial(sweep, self.provider, self.table, errand))
 
     def _probe(self) -> None:

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Remembering:
-    """`BlobStore` over another one; `note` gets the CID of each blob once it is stored."""
+    """`BlobStore` over another one; `note` gets the CID of each blob once it is stored.
+
+    Of `files` only where told so: a file that is put may be the same as somebody else's.
+    """
 
     store: BlobStore
     note: Callable[[str], None]
+    files: bool = True
 
     @contextmanager
     def adding(self) -> Iterator[Upload]:
@@ -29,7 +33,8 @@ class Remembering:
 
     def put(self, source: Path) -> str:
         """Store a file."""
-        return self._noted(self.store.put(source))
+        cid = self.store.put(source)
+        return self._noted(cid) if self.files else cid
 
     def write(self, content: bytes) -> str:
         """Store a small document."""
