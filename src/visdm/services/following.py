@@ -134,16 +134,15 @@ class Following:
             self.telemetry.ended(errand.what, "interrupted", ended.seconds)
             self.telemetry.tell(Level.INFO, "interrupted", errand=errand.key)
             return
-        tried, wait = errand.attempts + 1, pause(errand.attempts + 1, self.chance())
+        wait = pause(errand.attempts, self.chance())
         again = replace(
             taken_up(errand),
-            attempts=tried,
             next_try=self.clock.seconds() + wait,
             reason=said if said and not errand.doomed else errand.reason,
         )
         self.table.keep([again])
         self.telemetry.ended(errand.what, "failed" if said else "done", ended.seconds)
-        spent: dict[str, str | float] = {"errand": errand.key, "attempt": tried}
+        spent: dict[str, str | float] = {"errand": errand.key, "attempt": errand.attempts}
         spent["seconds"] = round(ended.seconds, 3)
         if said:
             level = Level.ERROR if ended.crash else Level.WARNING
@@ -215,19 +214,20 @@ class Following:
     def _begin(self, now: float) -> None:
         waiting = [(errand, self._need(errand)) for errand in self._waiting()]
         for errand in admitted(waiting, self._running, self.resources, now):
-            self.table.keep([replace(errand, standing=Standing.RUNNING)])
-            attempt = Attempt(
-                self.provider, self.table, errand, partial(self._hear_progress, errand.key)
-            )
-            self._start(errand.key, self._need(errand), attempt)
-            self.telemetry.tell(
-                Level.INFO, "begins", errand=errand.key, attempt=errand.attempts + 1
-            )
+            self._begin_errand(errand)
         if now >= self._probe_at and PROBE not in self._running:
             self._probe_at = now + PROBE_AGAIN
             self._start(PROBE, Need(), self._probe)
         if now >= self._sweep_at:
             self._begin_sweeping()
+
+    def _begin_errand(self, errand: Errand) -> None:
+        # Counted as it begins: what a killed attempt stored must not pass for the next one's.
+        begun = replace(errand, standing=Standing.RUNNING, attempts=errand.attempts + 1)
+        self.table.keep([begun])
+        attempt = Attempt(self.provider, self.table, begun, partial(self._hear_progress, begun.key))
+        self._start(begun.key, self._need(begun), attempt)
+        self.telemetry.tell(Level.INFO, "begins", errand=begun.key, attempt=begun.attempts)
 
     def _waiting(self) -> list[Errand]:
         left = self.table.errands(ended=False)

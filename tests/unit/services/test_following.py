@@ -305,7 +305,7 @@ def test_told_to_stop_it_begins_nothing_and_blames_nobody_for_what_is_cut_off(
     daemon.turns(3, each=100)
     assert not daemon.following.busy
     row = daemon.table.rows[f"job {round_}"]
-    assert (row.standing, row.attempts) == (Standing.WAITING, 0)
+    assert (row.standing, row.next_try) == (Standing.WAITING, 0.0)
     assert daemon.workers.done.count(f"job {round_}") == 1
     daemon.start()
     daemon.turns()
