@@ -66,24 +66,31 @@ class Settings:
     memory: int | None = None
     cores: int | None = None
     jobs: int | None = None
-    job_memory: int = Limits().memory
+    job_memory: int | None = None
     threads: int = 1
     grace: float = 30.0
     kept_logs: int = 20
     patience: float = 60.0
 
+    @property
+    def limits(self) -> Limits:
+        """Return what one computation may take: no more than is lent to all, unless told so."""
+        lent = self.memory or machine(1).memory
+        return Limits(memory=self.job_memory or min(Limits().memory, lent))
+
     def resources(self) -> Resources:
         """Return what is lent. Raises `InputError` where not one job fits into it."""
-        has = machine(self.job_memory)
-        lent = Resources(self.memory or has.memory, self.cores or has.cores, 1)
-        if self.job_memory > lent.memory:
+        each = self.limits.memory
+        has = machine(each)
+        memory, cores = self.memory or has.memory, self.cores or has.cores
+        if each > memory:
             raise InputError(
-                f"a job may take {self.job_memory >> 20} MiB, more than the "
-                f"{lent.memory >> 20} MiB that are lent to all",
+                f"a job may take {each >> 20} MiB, more than the {memory >> 20} MiB that are "
+                "lent to all",
                 hint="lend more with --memory, or allow a job less with --job-memory",
             )
-        fit = min(lent.memory // self.job_memory, lent.cores // self.threads)
-        return replace(lent, jobs=self.jobs or max(1, fit))
+        fit = max(1, min(memory // each, cores // self.threads))
+        return Resources(memory, cores, self.jobs or fit)
 
 
 @dataclass(frozen=True)
@@ -185,7 +192,7 @@ def run(world: World, name: str, settings: Settings, log: Log, where: tuple[str,
         # Before anything is wiped: as long as a process of a killed job lives, it may write.
         scratch = world.scratch_of(name)
         left = end_leftovers(scratch) if scratch.exists() else 0
-        provider = world.provider(name, Limits(memory=settings.job_memory))
+        provider = world.provider(name, settings.limits)
         board = log.board(provider.sandbox.name, settings.patience)
         place = Place(world.private(name) / FOLDER)
         with _telemetry().served(board, where) as listens:

@@ -253,6 +253,9 @@ def measured(scene: Scene) -> tuple[list[Step], float]:
     os.kill(child, signal.SIGTERM)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert seen, "plaintext was never seen, so looking for it proves nothing"
+    told = [json.loads(line)["event"] for line in (scene.folder / "log").read_text().splitlines()]
+    last = max(place for place, event in enumerate(told) if event == "begins")
+    assert last < told.index("done"), "the asset and the job were not worked on at once"
     steps = [tuple(json.loads(line)) for line in trail.read_text().splitlines()]
     # The loop writes its table as long as it turns: not all of that is a step of the work.
     named = [(name, count) for name, count in steps if "table" not in name or count <= 4]

@@ -22,7 +22,7 @@ from visdm.cli.frame import (
 from visdm.demo import place
 from visdm.demo.telling import Narrator
 from visdm.errors import ChainError, JobError
-from visdm.ports import Level, Limits
+from visdm.ports import Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +66,7 @@ def lent(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--job-memory",
             type=Memory(),
-            default=Limits().memory,
-            show_default="4G",
-            help="What one job may take.",
+            help="What one job may take.  [default: 4G, or all if less is lent]",
         ),
     )
     for option in reversed(options):
@@ -158,7 +156,7 @@ def provider_run(actor: str, home: Path, *, once: bool, unsafe: bool, **options:
 def run_once(world: World, actor: str, settings: running.Settings) -> None:
     """Do what waits, then end."""
     narrator = Narrator(Console(stderr=True), MachineClock().seconds)
-    computing = world.provider(actor, Limits(memory=settings.job_memory))
+    computing = world.provider(actor, settings.limits)
     for asset in computing.undescribed():
         with narrator.step("describe", f"Describe asset {asset.asset}") as progress:
             computing.describe(asset, progress)

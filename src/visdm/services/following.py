@@ -40,6 +40,9 @@ LOOK_AGAIN = 30.0
 """Seconds after which the chain is read again although its head has not moved."""
 
 PROBE_AGAIN = 30.0
+"""Seconds between looks at the store; while it does not answer, a few."""
+
+PROBE_SOON = 3.0
 SWEEP_AGAIN = 60.0
 PROBE, SWEEP = "probe", "sweep "
 PROBED = b"ViSDM: is this store there?\n"
@@ -117,6 +120,8 @@ class Following:
         self._progress.pop(ended.key, None)
         if ended.key == PROBE:
             self._note_fault("store", _said(ended))
+            soon = PROBE_SOON if _said(ended) else PROBE_AGAIN
+            self._probe_at = self.clock.seconds() + soon
         elif ended.key.startswith(SWEEP):
             self._sweep_at = self.clock.seconds() + SWEEP_AGAIN
         else:
@@ -145,6 +150,7 @@ class Following:
         spent: dict[str, str | float] = {"errand": errand.key, "attempt": errand.attempts}
         spent["seconds"] = round(ended.seconds, 3)
         if said:
+            self._probe_at = 0.0
             level = Level.ERROR if ended.crash else Level.WARNING
             self.telemetry.tell(level, "failed", **spent, why=said, again_in=round(wait, 1))
         else:
@@ -216,7 +222,6 @@ class Following:
         for errand in admitted(waiting, self._running, self.resources, now):
             self._begin_errand(errand)
         if now >= self._probe_at and PROBE not in self._running:
-            self._probe_at = now + PROBE_AGAIN
             self._start(PROBE, Need(), self._probe)
         if now >= self._sweep_at:
             self._begin_sweeping()

@@ -14,7 +14,15 @@ from visdm.domain.assets import State
 from visdm.domain.errands import FIRST_PAUSE, LONGEST_PAUSE, Resources, Standing
 from visdm.domain.jobs import JobState
 from visdm.domain.reports import Report
-from visdm.errors import BlobError, ChainError, JobError, OutputError, SandboxError, WorldError
+from visdm.errors import (
+    BlobError,
+    ChainError,
+    JobError,
+    OutputError,
+    RefusedError,
+    SandboxError,
+    WorldError,
+)
 from visdm.ports import silent
 from visdm.services.following import PROBED, Following
 
@@ -195,6 +203,48 @@ def test_a_fault_of_the_world_is_tried_again_with_growing_pauses(
     assert job_of(market, round_) is JobState.SETTLED
     said = " ".join(str(said.get("why", "")) for said in daemon.told.events("failed"))
     assert "nobody foresaw" not in said
+
+
+@pytest.mark.parametrize(
+    ("call", "after"),
+    [("rounds", False), ("recipient", False), ("settle", False), ("settle", True)],
+)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ChainError("the node did not answer"),
+        RefusedError("settle", "replacement transaction underpriced"),
+    ],
+)
+def test_whatever_the_chain_fails_at_the_job_is_settled_once(
+    market: World,
+    call: str,
+    after: bool,
+    fault: Exception,  # noqa: FBT001  # parameters of the test
+) -> None:
+    chain = Faulty(market.chain("provider-1"), call, fault, 2, after=after)
+    daemon = Daemon(market, chain=chain)
+    round_ = funded(market)
+    daemon.turns(8, each=10)
+    assert job_of(market, round_) is JobState.SETTLED
+    assert len(market.ledger.named("JobSettled")) == 1
+    assert market.consumer("consumer-1").verify(round_) == []
+
+
+def test_a_store_that_lies_is_asked_again_until_it_says_the_truth(market: World) -> None:
+    round_ = funded(market)
+    package = market.chain("operator").assets()[0].package
+    block = market.folder / "blobs" / "blocks" / package[-2] / package
+    truth = block.read_bytes()
+    block.chmod(0o600)
+    block.write_bytes(truth[:-1] + bytes([truth[-1] ^ 1]))
+    daemon = Daemon(market)
+    daemon.turns(4, each=10)
+    assert job_of(market, round_) is JobState.FUNDED
+    assert package in str(daemon.told.events("failed")[-1]["why"])
+    block.write_bytes(truth)
+    daemon.turns(4, each=30)
+    assert job_of(market, round_) is JobState.SETTLED
 
 
 def test_a_job_that_fails_until_its_deadline_is_refunded_then(market: World) -> None:

@@ -83,14 +83,14 @@ class Watched:
 
     def _keep(self, log: Path, program: str) -> None:
         """Keep a log if there is room: no computation fails for it."""
-        if not self._kept:
+        if not self._kept or log.is_symlink():
             return
         errand = re.sub(r"[^a-z0-9]+", "-", current_thread().name.lower())[:80]
         with self._logs, suppress(OSError):
             self._folder.mkdir(mode=0o700, exist_ok=True)
             target = self._folder / f"{time.time_ns():020d}-{errand}-{program}.log"
             partial = target.with_suffix(".partial")
-            shutil.copyfile(log, partial, follow_symlinks=False)
+            shutil.copyfile(log, partial)
             partial.chmod(_MODE)
             partial.replace(target)
             for old in sorted(self._folder.iterdir())[: -self._kept]:

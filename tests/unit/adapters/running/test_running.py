@@ -226,10 +226,7 @@ def test_a_link_in_the_place_of_a_log_is_not_followed(tmp_path: Path) -> None:
             return {}
 
     watched(Linking(), tmp_path / "logs").run(JOB, tmp_path / "out")
-    assert all(
-        path.is_symlink() or "secret" not in path.read_text()
-        for path in (tmp_path / "logs").iterdir()
-    )
+    assert not (tmp_path / "logs").exists()
 
 
 def test_once_stopped_a_computation_that_ends_is_nobodys_fault(tmp_path: Path) -> None:
