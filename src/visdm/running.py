@@ -237,9 +237,9 @@ def status(private: Path) -> dict[str, Any]:
     rows = [errand for errand, _ in read_job_table(place.table)]
     running = health.get("running", [])
     return {
-        "runs": bool(live),
-        **({"process": live["pid"], "listens": live["listens"]} if live else {}),
-        "health": health.get("parts", {}) if live else "no provider runs",
+        "runs": bool(health),
+        **({"process": live["pid"], "listens": live["listens"]} if health else {}),
+        "health": health.get("parts", "no provider runs"),
         "lent": {part: health[part] for part in ("jobs", "cores", "memory") if part in health},
         "running": {row.key: _progress(row) for row in rows if row.key in running},
         "waiting": {

@@ -212,6 +212,11 @@ def test_a_job_that_takes_too_much_memory_is_refunded_with_a_public_reason(
     assert provider.end() == 0
 
 
+def test_of_an_account_that_is_nobodys_no_status_is_made_up(finished: Path) -> None:
+    said = AtMarket(finished).refused("provider", "status", "--as", "provider-9")
+    assert "unknown provider: provider-9" in said
+
+
 def test_without_a_served_chain_it_says_what_to_run(finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished, tmp_path / "market")
     at = AtMarket(tmp_path / "market")

@@ -21,7 +21,7 @@ from visdm.cli.frame import (
 )
 from visdm.demo import place
 from visdm.demo.telling import Narrator
-from visdm.errors import ChainError, JobError
+from visdm.errors import ChainError, JobError, UnknownError
 from visdm.ports import Level
 
 if TYPE_CHECKING:
@@ -184,4 +184,7 @@ def provider_status(actor: str, home: Path, *, as_json: bool) -> None:
     Reads its job table and asks it itself; the chain is not asked.
     """
     place.recorded(home)
-    print_fields(running.status(home / "world" / "accounts" / actor), as_json=as_json)
+    private = home / "world" / "accounts" / actor
+    if not private.exists():
+        raise UnknownError("provider", actor, hint="see `visdm account list`")
+    print_fields(running.status(private), as_json=as_json)

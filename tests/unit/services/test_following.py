@@ -217,10 +217,7 @@ def test_a_fault_of_the_world_is_tried_again_with_growing_pauses(
     ],
 )
 def test_whatever_the_chain_fails_at_the_job_is_settled_once(
-    market: World,
-    call: str,
-    after: bool,
-    fault: Exception,  # noqa: FBT001  # parameters of the test
+    market: World, call: str, *, after: bool, fault: Exception
 ) -> None:
     chain = Faulty(market.chain("provider-1"), call, fault, 2, after=after)
     daemon = Daemon(market, chain=chain)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from visdm.adapters.telemetry.board import Board
 
-_WELL, _UNWELL, _UNKNOWN = 200, 503, 404
+_WELL, _UNWELL, _UNKNOWN, _REFUSED = 200, 503, 404, 403
 _PATIENCE = 5.0
 
 
@@ -28,12 +28,16 @@ def address(text: str) -> tuple[str, int]:
     """Read `127.0.0.1:9000`; port 0 is any. Raises `InputError` where it is not on loopback."""
     written = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3}){3}):(\d{1,5})", text)
     hint = "write 127.0.0.1:PORT, with 0 for any port"
-    try:
-        if written and ipaddress.IPv4Address(written[1]).is_loopback and int(written[2]) < 1 << 16:
-            return written[1], int(written[2])
-    except ValueError:
-        pass
+    if written and _is_loopback(written[1]) and int(written[2]) < 1 << 16:
+        return written[1], int(written[2])
     raise InputError(f"{text!r} is no address on this machine's loopback", hint=hint)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @contextmanager
@@ -81,7 +85,11 @@ class _Answers(BaseHTTPRequestHandler):
     timeout = _PATIENCE
 
     def do_GET(self) -> None:
-        if self.path == "/health":
+        # A page in a browser reaches loopback under a name of its own.
+        name = (self.headers.get("Host") or "").rpartition(":")[0]
+        if name != "localhost" and not _is_loopback(name):
+            self._answer(_REFUSED, "text/plain", b"")
+        elif self.path == "/health":
             well, said = self.shown.health()
             document = json.dumps(said).encode() + b"\n"
             self._answer(_WELL if well else _UNWELL, "application/json", document)

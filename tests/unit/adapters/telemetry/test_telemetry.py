@@ -122,6 +122,15 @@ def test_loopback_is_taken_and_a_port_that_is_taken_is_told() -> None:
         pass
 
 
+@pytest.mark.parametrize("host", ["rebound.example", "rebound.example:80", ""])
+def test_a_page_that_reaches_it_under_another_name_is_told_nothing(host: str) -> None:
+    shown = board()
+    shown.turned(turn())
+    with served(shown, ("127.0.0.1", 0)) as where, httpx.Client(trust_env=False) as client:
+        answer = client.get(f"http://{where}/health", headers={"Host": host})
+    assert (answer.status_code, answer.text) == (403, "")
+
+
 def test_nobody_who_listens_is_no_error_for_who_asks() -> None:
     with served(board(), ("127.0.0.1", 0)) as where:
         pass
