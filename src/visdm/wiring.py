@@ -143,6 +143,7 @@ class World:
             packages(),
             self._scratch(name),
             self.sandbox,
+            self.clock,
         )
 
     def member(self, name: str) -> Member:
@@ -295,6 +296,7 @@ def open_world(
     names: Sequence[str],
     *,
     node_url: str = "",
+    confirmations: int = 0,
     stores: Sequence[str] = (),
     own: OwnAccounts | None = None,
     unsafe: bool = False,
@@ -302,7 +304,8 @@ def open_world(
     """Open the world in `folder`, or begin it. `names` are its accounts, operator included.
 
     Its chain is at the node `node_url`, or else in the folder: reached through the process that
-    serves it, where one does. Blobs go to its own folder and to `stores`; `own` are accounts of
+    serves it, where one does. At a node, what `confirmations` blocks did not follow yet is not
+    believed. Blobs go to its own folder and to `stores`; `own` are accounts of
     other keys. With `unsafe` computations run without a sandbox.
     Raises `InputError`, `OutputError`, `ChainError`.
     """
@@ -319,7 +322,7 @@ def open_world(
             seed=seed,
             names=tuple(names),
             node=node,
-            ledger=Ledger(node.web3, market),
+            ledger=Ledger(node.web3, market, depth=confirmations if node_url else 0),
             # Not by its place: a folder may be called what a place may not.
             store=_together([BlockFolder(folder / BLOBS), *map(store_at, stores)]),
             sandbox=sandbox(unsafe=unsafe),

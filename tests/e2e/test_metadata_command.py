@@ -279,24 +279,40 @@ def test_a_page_of_ones_own_is_not_taken_for_ours(tmp_path: Path) -> None:
     assert (tmp_path / "site" / "index.html").read_bytes() == b"<h1>mine</h1>"
 
 
-def test_an_interrupt_leaves_nothing_half_done(tmp_path: Path) -> None:
-    fill(tmp_path / "in", {f"{n}.png": encoded(smooth(n, (900, 900))) for n in range(60)})
+def stopped(folder: Path, how: signal.Signals) -> tuple[int, bytes]:
+    """Describe 60 images and stop it while it writes; return its exit code and what it said."""
+    fill(folder / "in", {f"{n}.png": encoded(smooth(n, (900, 900))) for n in range(60)})
     command = [sys.executable, "-m", "visdm", "metadata", "in", "-o", "out", "--workers", "2"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as running:
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE) as running:
         patience = time.monotonic() + 120
-        while not any(tmp_path.glob(".visdm-*/*/images.parquet")):
+        while not any(folder.glob(".visdm-*/*/images.parquet")):
             assert running.poll() is None
             assert time.monotonic() < patience
             time.sleep(0.01)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(how)
         _, said = running.communicate(timeout=60)
-    assert running.returncode == 130
+    return running.returncode, said
+
+
+def test_an_interrupt_leaves_nothing_half_done(tmp_path: Path) -> None:
+    code, said = stopped(tmp_path, signal.SIGINT)
+    assert code == 130
     assert said.decode().split("\n")[-3:] == [
         "error: interrupted",
         "hint: run it again; it starts over, for nothing is kept of it",
         "",
     ]
     assert [entry.name for entry in tmp_path.iterdir()] == ["in"]
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    code, _ = stopped(tmp_path, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert [entry.suffix for entry in tmp_path.iterdir() if entry.name != "in"] == [".part"]
+    for image in sorted((tmp_path / "in").iterdir())[2:]:
+        image.unlink()
+    visdm.ok("metadata", tmp_path / "in", "-o", tmp_path / "out", "--workers", "1")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"in", "out"}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # mlcroissant's own, of rdflib

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from e2e.test_demo import demo
 from e2e.test_market_commands import AtMarket
 from visdm.adapters.running.leftovers import standing_in
 from visdm.demo.place import PROVIDER
@@ -81,7 +80,7 @@ class Market:
     def funded(self, seed: int) -> str:
         """Let a round be agreed on and paid; return it."""
         round_ = self.at.open(seed, "--ladder", "0.05,0.10", "--fee-cap", "5")
-        for name in ("supplier-1", "supplier-2"):
+        for name in ("supplier-1", "supplier-2", "supplier-3"):
             self.at.ok("round", "vote", round_, "--least", "0.05", "--as", name)
         self.at.ok("devnet", "advance", "1h")
         self.at.ok("job", "fund", round_)
@@ -102,13 +101,6 @@ class Market:
             logs = [process.log.read_text()[-2000:] for process in self.started]
             assert time.monotonic() < deadline, f"never: {what}: {logs}"
             time.sleep(0.2)
-
-
-@pytest.fixture(scope="module")
-def finished(few_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("finished") / "out"
-    demo(out, "--data", few_images, "--suppliers", "2")
-    return out
 
 
 @pytest.fixture
@@ -135,7 +127,7 @@ def test_from_funded_to_settled_without_a_further_word_while_chain_store_and_dis
     market.until(lambda: market.health()[0] == 200, "all is well")
     status = market.at.json("provider", "status", "--as", PROVIDER)
     assert (status["runs"], status["process"]) == (True, provider.process.pid)
-    assert status["ended"] == {"described": 3, "settled": 1}
+    assert status["ended"] == {"described": 4, "settled": 1}
 
     # The chain's server is killed, and comes back where it was.
     port = (market.world / "node.url").read_text().strip().rpartition(":")[2]
@@ -167,7 +159,7 @@ def test_from_funded_to_settled_without_a_further_word_while_chain_store_and_dis
     assert chain.end() == 0
     said = market.at.json("provider", "status", "--as", PROVIDER)
     assert (said["runs"], said["health"]) == (False, "no provider runs")
-    assert said["ended"] == {"described": 3, "settled": 2}
+    assert said["ended"] == {"described": 4, "settled": 2}
 
 
 @pytest.mark.timeout(1200)

@@ -18,6 +18,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -297,10 +298,11 @@ def shots(scene: Scene, kills: int, chance: random.Random) -> Iterator[tuple[str
     first = {name: (name, count) for name, count in steps}
     others = [step for step in steps if step not in first.values()]
     at_steps = [*first.values(), *others][: kills // 2]
-    for step in at_steps:
-        yield "step", step
-    for _ in range(kills - len(at_steps)):
-        yield "random", chance.uniform(0, seconds)
+    drawn = [("random", chance.uniform(0, seconds)) for _ in range(kills - len(at_steps))]
+    named = [("step", step) for step in at_steps]
+    # In turn, so that a campaign that is cut short has seen both.
+    for pair in zip_longest(named, drawn):
+        yield from filter(None, pair)
 
 
 def campaign(scene: Scene, kills: int, chance: random.Random) -> dict[str, Any]:

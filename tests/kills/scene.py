@@ -42,8 +42,8 @@ SEED = 7
 PROVIDER, CONSUMER = "provider-1", "consumer-1"
 NAMES = ("operator", PROVIDER, CONSUMER, "supplier-1", "supplier-2", "supplier-3")
 EACH = 4
-MARK = "visdm-kill-campaign"
-"""In the command line of every process of a job."""
+MARK = f"visdm-kill-campaign-{os.getpid()}"
+"""In the command line of every process of a job of this campaign."""
 
 HANDS_OVER = f"""
 "{MARK}"

@@ -199,3 +199,35 @@ def test_a_proxy_of_the_environment_is_not_asked(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     assert Typed("--home", home).json("earnings", "show", CONSUMER)["balance"] == 0
+
+
+@pytest.mark.usefixtures("run")
+def test_processes_of_one_account_do_each_thing_once(home: Path) -> None:
+    def pay(amount: int) -> None:
+        with open_world(home / "world", SETTINGS.seed, SETTINGS.names) as world:
+            world.chain(place.OPERATOR).transfer(world.address(CONSUMER), amount)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(pay, (1, 10, 100, 1000)))
+    assert Typed("--home", home).json("earnings", "show", CONSUMER)["balance"] == 1111
+
+
+def test_a_process_goes_on_when_its_server_was_killed_and_started_again(
+    home: Path, run: Run
+) -> None:
+    with open_world(home / "world", SETTINGS.seed, SETTINGS.names) as world:
+        chain = world.chain(CONSUMER)
+        chain.publish_key("age1before")
+        first = run.url()
+        run.end(signal.SIGKILL)
+        with pytest.raises(ChainError, match="the node did not answer"):
+            chain.providers()
+        run.address.unlink()
+        again = Run(home)
+        try:
+            assert again.url() != first
+            assert chain.recipient(chain.account) == "age1before"
+            chain.publish_key("age1after")
+            assert chain.recipient(chain.account) == "age1after"
+        finally:
+            again.end(signal.SIGTERM)

@@ -6,11 +6,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from visdm.domain.copies import BYTES_COMPARED, ROWS_COMPARED
-from visdm.errors import BlobError, VaultError
+from visdm.errors import BlobError, OutputError, VaultError
 from visdm.services.published import agreeing, fetch_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from visdm.domain.assets import Asset
@@ -21,6 +21,14 @@ PRINTS_LIMIT = 1 << 26
 
 SEALED_LIMIT = PRINTS_LIMIT + (1 << 16)
 """Bytes of the same sealed: age adds sixteen to each 64 KiB, and a header."""
+
+
+SHELF = 1 << 30
+"""Bytes of tables and prints that are kept while many assets are described."""
+
+
+Fetched = tuple[dict[str, "Path"], set[int]]
+"""What was fetched, by its name, and the assets of which there is nothing."""
 
 
 class Comparing(Protocol):
@@ -46,14 +54,43 @@ class Comparing(Protocol):
         ...
 
 
+class Shelf:
+    """What was fetched of earlier assets, kept in a private folder while many are described.
+
+    What is not there any more, or not yet, is asked for again: it might be had the next time.
+    """
+
+    def __init__(self, scratch: Scratch, folder: Path) -> None:
+        self._scratch = scratch
+        self._folder = folder
+        self._room = SHELF
+        self._kept: dict[tuple[int, str], tuple[dict[str, Path], int]] = {}
+
+    def find(self, asset: Asset) -> tuple[dict[str, Path], int] | None:
+        """Return what was kept of an asset, by its name, and its size."""
+        return self._kept.get((asset.asset, asset.metadata))
+
+    def keep(self, asset: Asset, found: Mapping[str, Path], size: int) -> None:
+        """Keep what was found of an asset, where there is room."""
+        needed = sum(self._scratch.size(path) for path in found.values())
+        if not found or needed > self._room:
+            return
+        kept = {name: self._folder / name for name in found}
+        with suppress(OutputError):  # then it is fetched again
+            for name, path in found.items():
+                self._scratch.keep(path, kept[name])
+            self._kept[asset.asset, asset.metadata] = kept, size
+            self._room -= needed
+
+
 def fetch(
-    comparing: Comparing, earlier: Iterable[Asset], private: Path
-) -> tuple[dict[str, Path], set[int]]:
+    comparing: Comparing, earlier: Iterable[Asset], private: Path, shelf: Shelf | None = None
+) -> Fetched:
     """Fetch what there is of earlier assets into a private folder, the oldest first.
 
-    Returns it by its name, and the assets of which there is nothing. What others publish is their
-    care: what cannot be had of it keeps no new asset waiting, nor does what is too much. Raises
-    `BlobError` where one's own cannot be had.
+    What is on the `shelf` is not fetched, and what is fetched is put there. What others publish
+    is their care: what cannot be had of it keeps no new asset waiting, nor does what is too much.
+    Raises `BlobError` where one's own cannot be had.
     """
     mine = comparing.indices()
     found: dict[str, Path] = {}
@@ -64,7 +101,7 @@ def fetch(
             missing.add(asset.asset)
             continue
         try:
-            one, size = _of(comparing, asset, private, own=asset.provider in mine)
+            one, size = _had(comparing, asset, private, shelf, own=asset.provider in mine)
         except BlobError:
             if asset.provider in mine:
                 raise
@@ -75,6 +112,19 @@ def fetch(
         if not one:
             missing.add(asset.asset)
     return found, missing
+
+
+def _had(
+    comparing: Comparing, asset: Asset, private: Path, shelf: Shelf | None, *, own: bool
+) -> tuple[dict[str, Path], int]:
+    if shelf is None:
+        return _of(comparing, asset, private, own=own)
+    kept = shelf.find(asset)
+    if kept is not None:
+        return kept
+    found, size = _of(comparing, asset, private, own=own)
+    shelf.keep(asset, found, size)
+    return found, size
 
 
 def _of(

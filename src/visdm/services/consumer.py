@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from visdm.ports import (
         BlobStore,
         Chain,
+        Clock,
         Packages,
         Progress,
         Sandbox,
@@ -45,6 +46,7 @@ class Consumer:
     packages: Packages
     scratch: Scratch
     sandbox: Sandbox
+    clock: Clock
 
     def join(self) -> None:
         """Publish this account's encryption key, unless it is published."""

@@ -15,18 +15,28 @@ from visdm.domain.assets import Kind, State
 from visdm.domain.copies import earlier_than, read_copies
 from visdm.domain.metadata import SAME_SHARE, Metadata
 from visdm.domain.packages import Disclosure
-from visdm.errors import InputError, JobError, NotGrantedError, VaultError, WorldError
+from visdm.errors import (
+    InputError,
+    JobError,
+    NotGrantedError,
+    OutputError,
+    RefusedError,
+    VaultError,
+    WorldError,
+)
 from visdm.ports import Computation, silent
 from visdm.services import compared, parcels
-from visdm.services.compared import PRINTS_LIMIT, Comparing
+from visdm.services.compared import PRINTS_LIMIT, Comparing, Fetched, Shelf
 from visdm.services.profiles import profiled
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from visdm.domain.assets import Asset
+    from visdm.errors import VisdmError
     from visdm.ports import Chain, Limits, Progress, Sandbox
 
+PACKAGE = "package"
 IMAGES = "images.parquet"
 PRINTS = "prints.parquet"
 COMPARING_SHARE = 4
@@ -67,28 +77,42 @@ def undescribed(role: Describer) -> list[Asset]:
     ]
 
 
-def describe_waiting(role: Describer, progress: Progress) -> dict[int, WorldError]:
-    """Describe every asset that waits; return the world's faults by asset."""
-    faults: dict[int, WorldError] = {}
+def describe_waiting(role: Describer, progress: Progress) -> dict[int, VisdmError]:
+    """Describe every asset that waits; return by asset what kept one from being described."""
     waiting = undescribed(role)
+    if not waiting:
+        return {}
+    with role.scratch.folder() as kept:
+        return _one_by_one(role, waiting, Shelf(role.scratch, kept), progress)
+
+
+def _one_by_one(
+    role: Describer, waiting: list[Asset], shelf: Shelf, progress: Progress
+) -> dict[int, VisdmError]:
+    faults: dict[int, VisdmError] = {}
     for place, asset in enumerate(waiting):
         try:
-            describe(role, asset, silent)
-        except WorldError as fault:
+            describe(role, asset, silent, shelf)
+        # A disk too full for it, or an owner who took it away meanwhile, is its own misfortune.
+        except (WorldError, OutputError, RefusedError) as fault:
             faults[asset.asset] = fault
         progress(place + 1, len(waiting))
     return faults
 
 
-def describe(role: Describer, asset: Asset, progress: Progress) -> Metadata | None:
+def describe(
+    role: Describer, asset: Asset, progress: Progress, shelf: Shelf | None = None
+) -> Metadata | None:
     """Publish what is in an asset, or why it is refused (then None).
 
-    Raises `NotGrantedError` where its owner has still to grant it to this account's key, and
-    what else the world is at fault for.
+    What it is compared with comes from the `shelf`, or goes there, where many are described.
+    Raises `NotGrantedError` where its owner has still to grant it to this account's key,
+    `OutputError` where there is no room for it, `RefusedError` where it waits no more, and what
+    else the world is at fault for.
     """
     try:
         with role.scratch.folder() as private:
-            metadata = examine(role, asset, private, progress)
+            metadata = examine(role, asset, private, progress, shelf)
     except NotGrantedError:
         raise
     except (InputError, VaultError) as error:
@@ -101,13 +125,19 @@ def describe(role: Describer, asset: Asset, progress: Progress) -> Metadata | No
     return metadata
 
 
-def examine(role: Describer, asset: Asset, private: Path, progress: Progress) -> Metadata:
+def examine(
+    role: Describer,
+    asset: Asset,
+    private: Path,
+    progress: Progress,
+    shelf: Shelf | None = None,
+) -> Metadata:
     """Open an asset in a private folder and return what is to be published of it.
 
     Raises `InputError`, `VaultError` or `JobError` where it is to be refused, `BlobError` where
     it cannot be had.
     """
-    package = private / "package"
+    package = private / PACKAGE
     grant = parcels.receive(role.store, role.vault, parcels.parcel_of(asset), package)
     if grant.giver != asset.owner:
         raise VaultError(f"the grant of asset {asset.asset} was not made by its owner")
@@ -121,14 +151,20 @@ def examine(role: Describer, asset: Asset, private: Path, progress: Progress) ->
             classes=tuple(profile["classes"]),
             summary=profile,
         )
-    return _of_images(role, asset, package, private, progress)
+    earlier = earlier_than(asset, role.chain.assets())
+    fetched = compared.fetch(role, earlier, private, shelf)
+    return _of_images(role, asset, earlier, fetched, private, progress)
 
 
 def _of_images(
-    role: Describer, asset: Asset, package: Path, private: Path, progress: Progress
+    role: Describer,
+    asset: Asset,
+    earlier: list[Asset],
+    fetched: Fetched,
+    private: Path,
+    progress: Progress,
 ) -> Metadata:
-    earlier = earlier_than(asset, role.chain.assets())
-    found, uncompared = _described(role, package, earlier, private, progress)
+    found, uncompared = _described(role, earlier, fetched, private, progress)
     output = private / found.pop("output")
     if found["samples"] != asset.samples:
         raise InputError(
@@ -160,28 +196,29 @@ def _of_images(
 
 
 def _described(
-    role: Describer, package: Path, earlier: list[Asset], private: Path, progress: Progress
+    role: Describer, earlier: list[Asset], fetched: Fetched, private: Path, progress: Progress
 ) -> tuple[dict[str, Any], set[int]]:
     """Return what `describe` answers, with its `output`, and the assets not compared with.
 
     What others published may bring it down, or a print of one's own that cannot be read: that
     is no fault of the asset, which is then described by itself.
     """
-    inputs, uncompared = compared.fetch(role, earlier, private)
+    beside, uncompared = fetched
+    package = {"package": private / PACKAGE}
     settings = {
         "workers": role.threads,
         "samples": {str(known.asset): known.samples for known in earlier},
         "seconds": role.limits.seconds // COMPARING_SHARE,
     }
 
-    def run(beside: dict[str, Path], output: str) -> dict[str, Any]:
-        task = Computation("describe", settings, {"package": package, **beside}, role.limits)
+    def run(inputs: dict[str, Path], output: str) -> dict[str, Any]:
+        task = Computation("describe", settings, inputs, role.limits)
         return {**role.sandbox.run(task, private / output, progress), "output": output}
 
-    if inputs:
+    if beside:
         with suppress(JobError):
-            return run(inputs, "beside"), uncompared
-    return run({}, "alone"), {known.asset for known in earlier}
+            return run({**package, **beside}, "beside"), uncompared
+    return run(package, "alone"), {known.asset for known in earlier}
 
 
 def _prints(role: Describer, path: Path) -> bytes:

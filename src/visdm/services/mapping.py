@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from visdm.domain.assets import Kind, State
 from visdm.domain.maps import METHODS, MOST, Map, read_map
 from visdm.errors import BlobError, InputError, JobError, UnknownError
-from visdm.ports import Computation, Limits, silent
+from visdm.ports import Computation, silent
+from visdm.services.budgets import UNTRIED, Budget
 from visdm.services.published import fetch_table, metadata_of
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 
     from visdm.domain.assets import Asset
     from visdm.domain.metadata import Metadata
-    from visdm.ports import BlobStore, Chain, Progress, Sandbox, Scratch
+    from visdm.ports import BlobStore, Chain, Clock, Limits, Progress, Sandbox, Scratch
 
 PROGRAM = "embed"
-LIMITS = Limits(seconds=600)
+LOOK = 60
+"""Seconds for reading one table by itself, which takes one or two."""
 
 UNREAD = "its metadata cannot be read"
 UNFETCHED = "its table cannot be fetched"
@@ -53,6 +55,11 @@ class Surveyor(Protocol):
     @property
     def sandbox(self) -> Sandbox:
         """Where tables are read."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """What the time for reading them is measured by."""
         ...
 
 
@@ -91,7 +98,8 @@ def map_of(
         tables = _fetched(role, offered, described, private, left_out)
         if not tables and not told:
             raise InputError("no asset has public metadata that a map can be made of")
-        found = _drawn(role.sandbox, settings, tables, private / "out", left_out, progress)
+        drawing = _Drawing(role.sandbox, Budget(role.clock), settings, private / "out")
+        found = drawing.run(tables, left_out, progress)
     return replace(found, left_out={**found.left_out, **left_out})
 
 
@@ -144,48 +152,55 @@ def _fetched(
     return tables
 
 
-def _drawn(
-    sandbox: Sandbox,
-    settings: Mapping[str, Any],
-    tables: Mapping[int, Path],
-    output: Path,
-    left_out: dict[int, str],
-    progress: Progress,
-) -> Map:
-    try:
-        return _run(sandbox, settings, tables, output, progress)
-    except JobError:
-        sound = {
-            number: path
-            for number, path in tables.items()
-            if _holds(sandbox, settings, number, path, output)
-        }
-        if len(sound) in {0, len(tables)}:  # then no single table is at fault
-            raise
-    left_out |= {number: BREAKING for number in tables if number not in sound}
-    return _run(sandbox, settings, sound, output, progress)
+class _Drawing:
+    """Runs the program, and again without the tables that bring it down.
 
+    All runs have one budget of time: tables that it does not suffice for are left out.
+    """
 
-def _holds(
-    sandbox: Sandbox, settings: Mapping[str, Any], number: int, path: Path, output: Path
-) -> bool:
-    """Tell whether a table can be read by itself, which takes a second."""
-    alone = {**settings, "methods": [], "centres": []}
-    try:
-        _run(sandbox, alone, {number: path}, output, silent)
-    except JobError:
-        return False
-    return True
+    def __init__(
+        self, sandbox: Sandbox, budget: Budget, settings: Mapping[str, Any], output: Path
+    ) -> None:
+        self._sandbox = sandbox
+        self._budget = budget
+        self._settings = settings
+        self._output = output
 
+    def run(self, tables: Mapping[int, Path], left_out: dict[int, str], progress: Progress) -> Map:
+        """Return the map; `left_out` gets the tables that it is without, with the reason.
 
-def _run(
-    sandbox: Sandbox,
-    settings: Mapping[str, Any],
-    tables: Mapping[int, Path],
-    output: Path,
-    progress: Progress,
-) -> Map:
-    inputs = {f"table-{number}": path for number, path in tables.items()}
-    answer = sandbox.run(Computation(PROGRAM, settings, inputs, LIMITS), output, progress)
-    asked = {*tables, *(one["asset"] for one in settings["centres"])}
-    return read_map(answer, asked, settings["methods"])
+        Raises `JobError` when it is not the fault of single tables, or the time is used up.
+        """
+        try:
+            return self._once(self._settings, tables, self._budget.half(), progress)
+        except JobError:
+            faults = {number: self._fault(number, path) for number, path in tables.items()}
+            sound = {number: path for number, path in tables.items() if not faults[number]}
+            if len(sound) in {0, len(tables)}:  # then no single table is at fault
+                raise
+        left_out |= {number: fault for number, fault in faults.items() if fault}
+        return self._once(self._settings, sound, self._budget.rest(), progress)
+
+    def _fault(self, number: int, path: Path) -> str:
+        """Return why a table cannot be read by itself; '' where it can."""
+        if not self._budget.suffices(LOOK):  # as much is then left for the map itself
+            return UNTRIED
+        alone = {**self._settings, "methods": [], "centres": []}
+        try:
+            self._once(alone, {number: path}, self._budget.half(LOOK), silent)
+        except JobError:
+            return BREAKING
+        return ""
+
+    def _once(
+        self,
+        settings: Mapping[str, Any],
+        tables: Mapping[int, Path],
+        limits: Limits,
+        progress: Progress,
+    ) -> Map:
+        inputs = {f"table-{number}": path for number, path in tables.items()}
+        task = Computation(PROGRAM, settings, inputs, limits)
+        answer = self._sandbox.run(task, self._output, progress)
+        asked = {*tables, *(one["asset"] for one in settings["centres"])}
+        return read_map(answer, asked, settings["methods"])

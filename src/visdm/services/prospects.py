@@ -16,7 +16,8 @@ from visdm.domain.candidates import Candidate, is_candidate, misfits
 from visdm.domain.metadata import Metadata
 from visdm.domain.traits import Traits, read_survey, spreads, told
 from visdm.errors import BlobError, JobError
-from visdm.ports import Computation, Limits
+from visdm.ports import Computation
+from visdm.services.budgets import UNTRIED, Budget
 from visdm.services.published import fetch_table, metadata_of
 
 if TYPE_CHECKING:
@@ -26,15 +27,13 @@ if TYPE_CHECKING:
     from visdm.domain.assets import Asset, Provider
     from visdm.domain.candidates import Criteria
     from visdm.domain.conditions import Condition
-    from visdm.ports import BlobStore, Chain, Packages, Progress, Sandbox, Scratch
+    from visdm.ports import BlobStore, Chain, Clock, Packages, Progress, Sandbox, Scratch
 
 PROGRAM = "survey"
 EXAMPLES = "examples"
 UNREAD = "its metadata cannot be read"
 UNFETCHED = "its table cannot be fetched"
 BREAKING = "its table breaks the program that reads it"
-SECONDS = 600
-"""For one survey of a market's tables."""
 
 
 class Looker(Protocol):
@@ -63,6 +62,11 @@ class Looker(Protocol):
     @property
     def sandbox(self) -> Sandbox:
         """Where tables are read."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """What the time for reading them is measured by."""
         ...
 
 
@@ -138,18 +142,27 @@ def _looked_into(
                 except BlobError:
                     missing[each.number] = replace(each, problem=UNFETCHED)
         there = [each for each in found if each.number not in missing]
-        survey = _Survey(ports.sandbox, criteria, inputs, private)
+        survey = _Survey(ports.sandbox, Budget(ports.clock), criteria, inputs, private)
         said = survey.run(there, progress)
     return missing | {each.number: _with(each, said.get(each.number)) for each in there}
 
 
 class _Survey:
-    """Runs the program over ever fewer tables where one of them brings it down."""
+    """Runs the program over ever fewer tables where one of them brings it down.
+
+    All runs have one budget of time: tables that it does not suffice for are left out.
+    """
 
     def __init__(
-        self, sandbox: Sandbox, criteria: Criteria, inputs: Mapping[str, Path], private: Path
+        self,
+        sandbox: Sandbox,
+        budget: Budget,
+        criteria: Criteria,
+        inputs: Mapping[str, Path],
+        private: Path,
     ) -> None:
         self._sandbox = sandbox
+        self._budget = budget
         self._criteria = criteria
         self._inputs = inputs
         self._private = private
@@ -168,27 +181,25 @@ class _Survey:
             rest = [each for each in found if not self._has_table(each)]
             # Without any table it must work, or the fault is not theirs.
             said = self._once(rest, progress)
-            broken = self._apart(tables, progress)
-            if len(tables) > 1 and all(broken.get(each.number) == BREAKING for each in tables):
+            parts = _halves(tables) if len(tables) > 1 else [tables]
+            for part in parts:
+                said |= self._apart(part, progress)
+            if len(tables) > 1 and all(said[each.number] in (BREAKING, UNTRIED) for each in tables):
                 raise error from None
-            return {**said, **broken}
+            return said
 
     def _apart(
         self, tables: Sequence[Candidate], progress: Progress
     ) -> dict[int, Traits | str | float]:
-        if len(tables) == 1:
-            try:
-                return self._once(tables, progress)
-            except JobError:
+        if not self._budget.suffices():
+            return {each.number: UNTRIED for each in tables}
+        try:
+            return self._once(tables, progress)
+        except JobError:
+            if len(tables) == 1:
                 return {tables[0].number: BREAKING}
-        said: dict[int, Traits | str | float] = {}
-        half = len(tables) // 2
-        for part in (tables[:half], tables[half:]):
-            try:
-                said |= self._once(part, progress)
-            except JobError:
-                said |= self._apart(part, progress)
-        return said
+        first, second = _halves(tables)
+        return {**self._apart(first, progress), **self._apart(second, progress)}
 
     def _once(
         self, found: Sequence[Candidate], progress: Progress
@@ -202,7 +213,7 @@ class _Survey:
             "assets": {str(each.number): self._registered(each) for each in found},
         }
         inputs = {name: path for name, path in self._inputs.items() if name in names}
-        task = Computation(PROGRAM, settings, inputs, Limits(seconds=SECONDS))
+        task = Computation(PROGRAM, settings, inputs, self._budget.half())
         answer = self._sandbox.run(task, self._private / f"out-{self._runs}", progress)
         told_ = {
             each.number: each.metadata.classes
@@ -224,6 +235,11 @@ class _Survey:
     @staticmethod
     def _spreads(candidate: Candidate) -> list[list[Any]]:
         return spreads(candidate.metadata.summary, candidate.asset.samples)
+
+
+def _halves(tables: Sequence[Candidate]) -> list[Sequence[Candidate]]:
+    half = len(tables) // 2
+    return [tables[:half], tables[half:]]
 
 
 def _with(candidate: Candidate, said: Traits | str | float | None) -> Candidate:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from visdm.domain.jobs import Job
     from visdm.domain.metadata import Metadata
     from visdm.domain.rounds import Outcome, Terms
-    from visdm.errors import WorldError
+    from visdm.errors import VisdmError
     from visdm.ports import BlobStore, Chain, Packages, Progress, Sandbox, Scratch, Vault
 
 RESULT = "model.safetensors"
@@ -77,10 +77,11 @@ class ComputeProvider:
         """
         return describing.describe(self, asset, progress)
 
-    def describe_waiting(self, progress: Progress = silent) -> dict[int, WorldError]:
-        """Describe every asset that waits; return the world's faults by asset.
+    def describe_waiting(self, progress: Progress = silent) -> dict[int, VisdmError]:
+        """Describe every asset that waits; return by asset what kept one from being described.
 
-        One that cannot be fetched keeps no other waiting, and is tried again next time.
+        One that cannot be fetched, or that the disk has no room for, keeps no other waiting, and
+        is tried again next time.
         """
         return describing.describe_waiting(self, progress)
 

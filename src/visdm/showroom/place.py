@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
+import stat
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,8 @@ FILES = (TABLE, CROISSANT, PAGE)
 GENERATOR = "visdm metadata"
 """What the page says that it was made by, and by which a folder of ours is known."""
 
+_STAGING = re.compile(r"\.visdm-[a-z0-9_]{8}\.part")
+_LOCK, _MADE = "lock", "made"
 _HEAD = 1024
 _ELSEWHERE = "name a new folder with -o"
 _WRITABLE = "name a folder in a place that you may write to"
@@ -46,24 +51,27 @@ def check(out: Path) -> None:
 def replacing(out: Path) -> Iterator[Path]:
     """Yield a folder to write `FILES` into; they are at `out` when the block ends well.
 
-    Otherwise, and when interrupted, nothing is left of it and `out` is as it was. Raises
-    `OutputError`.
+    Otherwise, and when interrupted, nothing is left of it and `out` is as it was. What a killed
+    process left beside `out` is removed. Raises `OutputError`.
     """
     out = Path(os.path.abspath(out))  # noqa: PTH100 - `resolve` would follow a link that is named
     beside = next(folder for folder in out.parents if folder.is_dir())
-    try:
+    _clear(beside)
+    with writing(out):
         staging = Path(tempfile.mkdtemp(dir=beside, prefix=".visdm-", suffix=".part"))
-    except OSError as error:
-        raise _unwritable(out, error) from error
+    lock = -1
     try:
-        made = staging / out.name
         with writing(out):
+            lock = _marked(staging)
+            made = staging / _MADE
             made.mkdir()
         yield made
         with writing(out):
             _publish(made, out)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        if lock >= 0:
+            os.close(lock)
 
 
 @contextmanager
@@ -81,6 +89,41 @@ def write(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _marked(staging: Path) -> int:
+    """Mark a folder as a living process's; return the descriptor that holds the mark.
+
+    It is a locked file, and appears locked: the kernel drops the lock with the process. Where a
+    file system knows no locks it does not appear, and nobody takes the folder for a dead one's.
+    """
+    fresh = staging / f"{_LOCK}.new"
+    lock = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    with suppress(OSError):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fresh.rename(staging / _LOCK)
+    return lock
+
+
+def _clear(beside: Path) -> None:
+    """Remove the folders of this account's that killed processes left; what fails stays."""
+    with suppress(OSError):
+        for left in beside.iterdir():
+            if _STAGING.fullmatch(left.name):
+                with suppress(OSError):
+                    _remove_dead(left)
+
+
+def _remove_dead(staging: Path) -> None:
+    found = staging.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        return
+    lock = os.open(staging / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused as long as its process lives
+        shutil.rmtree(staging)
+    finally:
+        os.close(lock)
 
 
 def _publish(made: Path, out: Path) -> None:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from memory.hanging import Hanging
 from memory.sandbox import InProcess
 from visdm.domain.metadata import Metadata
 from visdm.errors import InputError, JobError, UnknownError
-from visdm.services import mapping
+from visdm.services import budgets, mapping
+from visdm.services.budgets import UNTRIED
 from visdm.services.mapping import map_of
 
 if TYPE_CHECKING:
@@ -136,3 +138,35 @@ def test_a_table_that_kills_its_reader_keeps_no_other_off_the_map(consumer: Cons
     assert (found.assets, found.left_out) == ((1, 3), {2: mapping.BREAKING})
     with pytest.raises(JobError):
         map_of(replace(consumer, sandbox=Brittle("table-1", "table-2", "table-3")), methods=PCA)
+
+
+def test_tables_that_hang_their_reader_are_found_within_the_time_of_all_runs(
+    consumer: Consumer,
+) -> None:
+    sandbox = Hanging("table-2", "table-3")
+    found = map_of(replace(consumer, sandbox=sandbox, clock=sandbox), methods=PCA)
+    broken = {2: mapping.BREAKING, 3: mapping.BREAKING}
+    assert (found.assets, found.left_out) == ((1,), broken)
+    assert sandbox.runs[:-1] == [budgets.SECONDS // 2, *[mapping.LOOK] * 3]
+    assert sandbox.seconds() + sandbox.runs[-1] <= 1001 + budgets.SECONDS
+
+
+def test_tables_that_no_time_was_left_for_are_told(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "SECONDS", 300)
+    sandbox = Hanging("table-2")
+    found = map_of(replace(consumer, sandbox=sandbox, clock=sandbox), methods=PCA)
+    assert found.assets == (1,)
+    assert found.left_out == {2: mapping.BREAKING, 3: UNTRIED}
+    assert sandbox.runs[-1] >= mapping.LOOK
+
+
+def test_a_time_that_suffices_for_no_map_is_an_error_that_says_so(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "SECONDS", 2 * budgets.LEAST - 1)
+    sandbox = Hanging()
+    with pytest.raises(JobError, match="time was used up"):
+        map_of(replace(consumer, sandbox=sandbox, clock=sandbox), methods=PCA)
+    assert sandbox.runs == []

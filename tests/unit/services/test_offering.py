@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from memory.disk import full_disk
+from memory.sandbox import InProcess
 from visdm.adapters.evm.session import transact
+from visdm.adapters.vault import AgeVault
 from visdm.domain.assets import NO_RESERVE, Kind, State
 from visdm.domain.metadata import Metadata
-from visdm.errors import BlobError, FolderError, ModelError, UnknownError, VaultError
+from visdm.errors import (
+    BlobError,
+    FolderError,
+    ModelError,
+    OutputError,
+    RefusedError,
+    UnknownError,
+    VaultError,
+)
 from visdm.ports import Limits
 from visdm.services.describing import examine
 from visdm.wiring import key_of
@@ -93,6 +105,54 @@ def test_one_asset_that_cannot_be_fetched_keeps_no_other_waiting(
     faults = world.provider("provider-1", Limits()).describe_waiting()
     assert list(faults) == [junk]
     assert world.chain("operator").assets()[good - 1].state is State.DESCRIBED
+
+
+def waiting(world: World, parts: Parts) -> tuple[int, int]:
+    """Offer two assets; return their ids."""
+    first = world.supplier("supplier-1").offer(parts["a"], name="a", provider=1).asset
+    second = world.supplier("supplier-2").offer(parts["b"], name="b", provider=1).asset
+    return first, second
+
+
+def test_a_disk_that_is_full_for_one_asset_keeps_no_other_waiting(
+    world: World, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = waiting(world, parts)
+    provider = world.provider("provider-1", Limits())
+    decrypt, packages_ = AgeVault.decrypt, []
+
+    def cramped(self: AgeVault, source: Any, target: Path, key: str) -> str:  # noqa: ANN401 - any store's
+        packages_.append(target)
+        with full_disk(1024) if len(packages_) == 1 else nullcontext():
+            return decrypt(self, source, target, key)
+
+    monkeypatch.setattr(AgeVault, "decrypt", cramped)
+    faults = provider.describe_waiting()
+    assert {number: type(fault) for number, fault in faults.items()} == {first: OutputError}
+    states = {asset.asset: asset.state for asset in provider.chain.assets()}
+    assert states == {first: State.REGISTERED, second: State.DESCRIBED}
+    assert provider.describe_waiting() == {}
+    assert provider.undescribed() == []
+
+
+def test_an_owner_who_retires_an_asset_as_it_is_described_keeps_no_other_waiting(
+    world: World, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = waiting(world, parts)
+    run = InProcess.run
+
+    def retiring(self: InProcess, *rest: Any) -> Any:  # noqa: ANN401 - the sandbox's own
+        answer = run(self, *rest)
+        if world.chain("operator").assets()[first - 1].state is State.REGISTERED:
+            world.supplier("supplier-1").retire(first)
+        return answer
+
+    monkeypatch.setattr(InProcess, "run", retiring)
+    faults = world.provider("provider-1", Limits()).describe_waiting()
+    assert {number: type(fault) for number, fault in faults.items()} == {first: RefusedError}
+    states = [asset.state for asset in world.chain("operator").assets()]
+    assert states == [State.RETIRED, State.DESCRIBED]
+    assert second == len(states)
 
 
 def test_text_that_is_not_utf8_does_not_keep_anybody_from_reading_the_chain(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from memory.hanging import Hanging
 from memory.sandbox import InProcess
 from visdm.domain.candidates import Criteria
 from visdm.domain.conditions import Condition
 from visdm.errors import BlobError, JobError
 from visdm.ports import silent
+from visdm.services import budgets
+from visdm.services.budgets import UNTRIED
 from visdm.services.prospects import BREAKING, UNFETCHED, UNREAD
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
     from visdm.domain.sampling import Selection
     from visdm.ports import Computation, Progress
+    from visdm.services.consumer import Consumer
     from visdm.wiring import World
 
 SHARP = Criteria(where=(Condition("sharpness", ">=", 0.0),))
@@ -75,6 +80,41 @@ def test_a_program_that_never_runs_is_not_blamed_on_the_tables(
     monkeypatch.setattr(InProcess, "run", run)
     with pytest.raises(JobError, match="exit code 1"):
         market.consumer("consumer-1").sample(SHARP)
+
+
+def hanging(market: World, *tables: str) -> tuple[Consumer, Hanging]:
+    sandbox = Hanging(*tables)
+    return replace(market.consumer("consumer-1"), sandbox=sandbox, clock=sandbox), sandbox
+
+
+def test_a_table_that_hangs_its_reader_is_found_within_the_time_of_all_runs(market: World) -> None:
+    consumer, sandbox = hanging(market, "table-2")
+    selection = consumer.sample(SHARP)
+    assert (selection.dataset, reasons(selection)) == ((1, 3), {2: BREAKING})
+    assert sandbox.seconds() <= 1000 + budgets.SECONDS
+    assert sandbox.runs[0] == budgets.SECONDS // 2
+    assert sandbox.runs == sorted(sandbox.runs, reverse=True)
+
+
+def test_tables_that_no_time_was_left_for_are_told(
+    market: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "SECONDS", 60)
+    consumer, sandbox = hanging(market, "table-2", "table-3")
+    selection = consumer.sample(SHARP)
+    assert selection.dataset == (1,)
+    assert reasons(selection) == {2: BREAKING, 3: UNTRIED}
+    assert sandbox.seconds() <= 1000 + 60
+
+
+def test_a_time_that_is_used_up_before_any_table_is_read_is_an_error(
+    market: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "SECONDS", 60)
+    consumer, sandbox = hanging(market, "table-1", "table-2", "table-3")
+    with pytest.raises(JobError, match="took longer than 30 s"):
+        consumer.sample(SHARP)
+    assert sandbox.seconds() <= 1000 + 60
 
 
 def test_what_cannot_be_fetched_or_read_is_out_with_the_reason(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +121,34 @@ def test_a_program_that_others_tables_bring_down_refuses_no_asset(
     assert found.state is State.DESCRIBED
     assert metadata is not None
     assert (metadata.copies, metadata.summary["uncompared"]) == ({}, [1, 2, 3])
+
+
+@pytest.mark.parametrize(("room", "times"), [(compared.SHELF, 1), (0, 3)])
+def test_tables_are_fetched_once_for_all_assets_that_wait(
+    market: World, parts: dict[str, Path], monkeypatch: pytest.MonkeyPatch, room: int, times: int
+) -> None:
+    monkeypatch.setattr(compared, "SHELF", room)
+    for name in ("first", "second", "third"):
+        shutil.copytree(parts["a"], market.folder / name)
+        parts = {"a": market.folder / name}
+        next((parts["a"] / "1").iterdir()).unlink()  # or its table would be that of another
+        market.supplier("supplier-2").offer(parts["a"], name=name, provider=1)
+    provider = market.provider("provider-1", Limits())
+    tables = {metadata_of(provider.store, one).images for one in provider.chain.assets()[:3]}
+    opened: Counter[str] = Counter()
+    store = type(provider.store)
+    open_ = store.open
+
+    def counting(self: Any, cid: str) -> Any:  # noqa: ANN401 - any store's
+        opened[cid] += 1
+        return open_(self, cid)
+
+    monkeypatch.setattr(store, "open", counting)
+    assert provider.describe_waiting() == {}
+    assert {opened[cid] for cid in tables} == {times}
+    found = [metadata_of(provider.store, one) for one in provider.chain.assets()[4:]]
+    assert [one.copies for one in found] == [{1: 7}, {1: 6}, {1: 5}]
+    assert [one.summary["uncompared"] for one in found] == [[], [], []]
 
 
 def test_more_rows_than_a_provider_compares_with_are_told_as_uncompared(

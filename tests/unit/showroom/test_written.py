@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,8 +36,9 @@ def overtaken(out: Path) -> None:
         (out / "mine.txt").write_text("mine")
 
 
-def test_a_new_folder_appears_whole_with_the_folders_above_it(tmp_path: Path) -> None:
-    out = tmp_path / "a" / "b" / "out"
+@pytest.mark.parametrize("name", ["out", "lock", "made"])
+def test_a_new_folder_appears_whole_with_the_folders_above_it(tmp_path: Path, name: str) -> None:
+    out = tmp_path / "a" / "b" / name
     with replacing(out) as made:
         write_all(made, "new")
         assert not out.exists()
@@ -67,6 +71,55 @@ def test_what_came_into_the_way_meanwhile_is_not_overwritten(tmp_path: Path) -> 
     with pytest.raises(OutputError):
         overtaken(out)
     assert [entry.name for entry in out.iterdir()] == ["mine.txt"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from visdm.showroom.place import replacing
+with replacing(Path(sys.argv[1])) as made:
+    (made / "images.parquet").write_text("half of it")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def parts(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir() if entry.suffix == ".part"}
+
+
+def killed(out: Path) -> None:
+    """Write half of `out` in a process that is then killed."""
+    code = subprocess.run([sys.executable, "-c", KILLED, out], check=False).returncode
+    assert code == -signal.SIGKILL
+
+
+def test_what_a_killed_process_left_is_removed_and_a_living_one_keeps_its_own(
+    tmp_path: Path,
+) -> None:
+    killed(tmp_path / "out")
+    (dead,) = parts(tmp_path)
+    with replacing(tmp_path / "out") as mine:
+        assert dead not in parts(tmp_path)
+        killed(tmp_path / "other")
+        with replacing(tmp_path / "other") as other:
+            assert parts(tmp_path) == {mine.parent.name, other.parent.name}
+            write_all(mine, "mine")
+            write_all(other, "other")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"out", "other"}
+
+
+def test_what_is_only_called_like_a_left_over_is_left_alone(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "lock").write_text("")
+    (tmp_path / ".visdm-aaaaaaaa.part").symlink_to(elsewhere)
+    (tmp_path / ".visdm-bbbbbbbb.part").mkdir()  # without a lock: nobody knows whose
+    (tmp_path / ".visdm-cccccccc.part").write_text("a file")
+    before = parts(tmp_path)
+    with replacing(tmp_path / "out") as made:
+        write_all(made, "new")
+    assert parts(tmp_path) == before
+    assert [entry.name for entry in elsewhere.iterdir()] == ["lock"]
 
 
 def test_a_place_under_a_file_is_named(tmp_path: Path) -> None:

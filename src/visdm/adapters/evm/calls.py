@@ -17,6 +17,8 @@ from web3.providers.base import JSONBaseProvider
 from visdm.errors import ChainError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from web3.types import RPCEndpoint, RPCResponse
 
 SECONDS = 30.0
@@ -32,10 +34,16 @@ OK, BUSY = 200, (429, 502, 503, 504)
 
 
 class HttpCalls(JSONBaseProvider):
-    """A web3.py provider for the node at `url`. Raises `InputError` where that is no address."""
+    """A web3.py provider for the node at `url`; `moved` says where it is by now, '' where unknown.
 
-    def __init__(self, url: str, seconds: float = SECONDS) -> None:
+    Raises `InputError` where `url` is no address.
+    """
+
+    def __init__(
+        self, url: str, seconds: float = SECONDS, moved: Callable[[], str] = lambda: ""
+    ) -> None:
         super().__init__()
+        self._moved = moved
         address = _address(url)
         port = f":{address.port}" if address.port else ""
         self.name = f"{address.scheme}://{address.host}{port}"
@@ -62,6 +70,7 @@ class HttpCalls(JSONBaseProvider):
         try:
             answer = self._client.post(self._url, content=asked)
         except httpx.HTTPError as error:
+            self._url = httpx.URL(self._moved() or self._url)
             raise self._silent(type(error).__name__) from None
         if answer.status_code in BUSY:
             raise self._silent(f"status {answer.status_code}")

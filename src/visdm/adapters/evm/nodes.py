@@ -63,9 +63,10 @@ def node_in(folder: Path, funded: Sequence[str], patience: float = PATIENCE) -> 
             return _opened(folder, funded, held)
         url = served_at(folder)
         if url:
-            node = RemoteNode(url)
+            node = RemoteNode(url, moved=lambda: served_at(folder))
             if node.answers():
                 return node
+            node.close()
         if time.monotonic() > deadline:
             raise in_use(folder)
         time.sleep(_PAUSE)

@@ -12,17 +12,22 @@ from visdm.adapters.evm.calls import SECONDS, HttpCalls
 from visdm.errors import ChainError, VisdmError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 ENDOWMENT = 10**20
 """Wei given to an account that has none: play money, enough to endow others with."""
 
 
 class RemoteNode:
-    """The node at `url`. Raises `InputError` where that is no address of a node."""
+    """The node at `url`; `moved` says where it is by now, should it be started again.
 
-    def __init__(self, url: str, seconds: float = SECONDS) -> None:
-        self.calls = HttpCalls(url, seconds)
+    Raises `InputError` where `url` is no address of a node.
+    """
+
+    def __init__(
+        self, url: str, seconds: float = SECONDS, moved: Callable[[], str] = lambda: ""
+    ) -> None:
+        self.calls = HttpCalls(url, seconds, moved)
         self.web3 = Web3(self.calls)
 
     def answers(self) -> bool:
