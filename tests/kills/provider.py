@@ -237,6 +237,7 @@ def measured(scene: Scene) -> tuple[list[Step], float]:
     """Return the steps of an undisturbed provider, and its seconds."""
     trail = scene.folder / "trail"
     trail.write_text("")
+    (scene.folder / "log").write_text("")
 
     def note(step: Step) -> None:
         with trail.open("a") as file:
