@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from io import StringIO
+from pathlib import Path
 
 import httpx
 import pytest
@@ -89,6 +90,16 @@ def test_metrics_are_what_prometheus_reads() -> None:
     assert found["visdm_chain_stalled_seconds",] == 3
     assert found["visdm_step_seconds_sum", "settle"] == 0.3
     assert "0xabc" not in answer.text
+
+
+def test_every_metric_is_in_the_docs() -> None:
+    docs = (Path(__file__).parents[4] / "docs" / "provider.md").read_text("utf-8")
+    shown = board()
+    shown.turned(turn())
+    families = list(text_string_to_metric_families(shown.page().decode()))
+    assert len(families) > 8
+    for family in families:
+        assert f"`{family.name}" in docs, family.name
 
 
 @pytest.mark.parametrize(
