@@ -94,10 +94,19 @@ class ModelConfig:
             learning_rate=training.positive("learning_rate"),
             config=config,
             regime=regime,
-            epsilon=private and private.thousandths("epsilon", MAX_EPSILON),
-            delta=private and private.at_most("delta", MAX_DELTA, DELTA),
-            clip=private and private.at_most("clip", MAX_INTEGER, CLIP),
+            epsilon=private.thousandths("epsilon", MAX_EPSILON) if private else None,
+            delta=private.at_most("delta", MAX_DELTA, DELTA) if private else None,
+            clip=private.at_most("clip", MAX_INTEGER, CLIP) if private else None,
         )
+
+    @property
+    def promise(self) -> dict[str, Any]:
+        """Return how the model trains, as its profile and the settings of a job hold it."""
+        privacy = {"epsilon": self.epsilon, "delta": self.delta, "clip": self.clip}
+        return {
+            "regime": self.regime.word,
+            "epsilon": privacy if self.regime is Regime.PRIVATE else None,
+        }
 
 
 class _Table:
