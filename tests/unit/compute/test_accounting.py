@@ -9,8 +9,8 @@ from opacus.accountants import (  # type: ignore[import-untyped]  # it ships no 
     PRVAccountant,
     RDPAccountant,
 )
-from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.optimize import brentq  # type: ignore[import-untyped]  # as above
+from scipy.stats import norm  # type: ignore[import-untyped]  # as above
 
 from visdm.compute.accounting import ORDERS, Sampling, epsilon, spending
 from visdm.errors import JobError
