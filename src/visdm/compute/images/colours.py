@@ -29,7 +29,15 @@ A pixel that could be of several is of the greatest.
 CLASSES = 15
 
 _DARK = 32
-_STRIP = 1 << 15
+_ONE, _THREE, _THIRD = np.uint8(1), np.uint8(3), np.uint8(85)
+_LEVELS = np.uint8(4)
+_COLOURLESS, _BETWEEN, _BRIGHT = 0, 2, 3
+"""Of the four levels of saturation; the other is of faint colours."""
+
+_ODD = 2
+"""Channels that are less than the next one, in odd sixths of the circle of hues."""
+
+_STRIP = 1 << 16
 """Pixels that are sorted at once, so that they stay near the processor."""
 
 _BITS = 3
@@ -65,44 +73,70 @@ def class_counts(red: Greys, green: Greys, blue: Greys, grey: Greys) -> Numbers:
     """
     bands = [band.reshape(len(band), -1) for band in (red, green, blue, grey)]
     count, pixels = bands[0].shape
-    classes = np.empty((count, pixels), dtype=np.uint8)
+    facts = np.empty((count, pixels), dtype=np.uint8)
     across = max(1, _STRIP // count)
     for start in range(0, pixels, across):
         strip = slice(start, start + across)
-        classes[:, strip] = classified(*(band[:, strip] for band in bands))
-    return counted(classes, CLASSES)
+        facts[:, strip] = _facts(*(band[:, strip] for band in bands))
+    counts: Numbers = counted(facts, len(_CLASS)) @ _OF_CLASS
+    return counts
 
 
 def classified(red: Greys, green: Greys, blue: Greys, grey: Greys) -> Greys:
     """Return the class of each pixel."""
-    most = np.maximum(np.maximum(red, green), blue)
-    least = np.minimum(np.minimum(red, green), blue)
-    hue = _hue(red, green, blue, most, most - least)
-    wide, floor = most.astype(np.uint16), np.multiply(least, 3, dtype=np.uint16)
+    return _CLASS[_facts(red, green, blue, grey)]
+
+
+def _facts(red: Greys, green: Greys, blue: Greys, grey: Greys) -> Greys:
+    """Return what tells the class of each pixel, in seven bits; `_class` says what they mean.
+
+    All is worked out in 8 bits, where processors are fastest, and differences of nothing
+    and one wrap around: of a pixel without colour or light, whose other bits do not matter.
+    """
+    low, high = np.minimum(red, green), np.maximum(red, green)
+    middle = np.maximum(low, np.minimum(high, blue))
+    most, least = np.maximum(high, blue), np.minimum(low, blue)
+    range_ = most - least
+    facts = _bits(red < green)
+    for fact in (green < blue, blue < red, middle < most - (range_ - _ONE) // _THIRD):
+        facts += facts
+        facts += _bits(fact)
     # With c = most - least, a saturation of 85 is 3 c >= most, one of 170 is 3 c >= 2 most,
     # and one of 171 is 255 c >= 171 most.
-    vivid = floor <= wide
-    bright = np.multiply(least, 85, dtype=np.uint16) <= wide * np.uint16(28)
-    hue += bright.view(np.uint8) * np.uint8(6)
-    for mask, code in ((vivid > bright, NONE), (floor > wide + wide, GREY), (grey < _DARK, BLACK)):
-        np.maximum(hue, mask.view(np.uint8) * np.uint8(code), out=hue)
-    return hue
+    facts *= _LEVELS
+    facts += _bits(range_ > (most - _ONE) // _THREE)
+    facts += _bits(least <= most // _THREE)
+    facts += _bits(least < (most + ~most // _THIRD) // _THREE)
+    facts += facts
+    facts += _bits(grey < _DARK)
+    return facts
 
 
-def _hue(red: Greys, green: Greys, blue: Greys, most: Greys, range_: Greys) -> Greys:
-    """Return the sixth of the circle of hues that each pixel is in, of greys any.
+def _bits(mask: NDArray[np.bool_]) -> Greys:
+    return mask.view(np.uint8)
 
-    The borders are at 43, 85, 128, 170 and 213 of 255: odd sixths begin a little late, by
-    85 (most - middle) >= most - least, and end where two channels are least.
+
+def _class(facts: int) -> int:
+    """Return the class that a pixel's facts tell.
+
+    From the least: whether it is dark; how many of three borders of saturation it is
+    beyond; whether the middle channel is far from the most; and which channel is more than
+    the one before it, in a circle. Each sixth of the circle of hues has its own order of
+    the channels. The borders are at 43, 85, 128, 170 and 213 of 255, so odd sixths begin a
+    little late, by 85 (most - middle) >= most - least.
     """
-    step = (range_ > 85).view(np.uint8) + (range_ > 170).view(np.uint8)  # noqa: PLR2004 - see above
-    below = most - step  # the middle is less than this where it is far enough from the most
-    red_green, green_blue, blue_red = red < green, green < blue, blue < red
-    least_red = red_green > blue_red
-    least_green = green_blue > red_green
-    least_blue = blue_red > green_blue
-    odd = (least_blue & (red < below)) | (least_red & (green < below))
-    odd |= least_green & (blue < below)
-    even = least_red.view(np.uint8) * np.uint8(2) + least_green.view(np.uint8) * np.uint8(4)
-    after = odd.view(np.uint8)
-    return even + after
+    dark, level, far = facts & 1, facts >> 1 & 3, facts >> 3 & 1
+    blue_red, green_blue, red_green = facts >> 4 & 1, facts >> 5 & 1, facts >> 6
+    if dark:
+        return BLACK
+    if level in (_COLOURLESS, _BETWEEN):
+        return GREY if level == _COLOURLESS else NONE
+    least_red, least_green = red_green > blue_red, green_blue > red_green
+    odd = far and red_green + green_blue + blue_red == _ODD
+    return 2 * least_red + 4 * least_green + odd + (6 if level == _BRIGHT else 0)
+
+
+_CLASS = np.array([_class(facts) for facts in range(1 << 7)], dtype=np.uint8)
+
+_OF_CLASS = (_CLASS[:, None] == np.arange(CLASSES)).astype(np.int64)
+"""Which facts are of which class: (facts, classes)."""

@@ -8,6 +8,7 @@ import warnings
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from visdm.compute.images import plain
 from visdm.domain.packages import IMAGE_FORMATS, MAX_PIXELS
 
 
@@ -25,6 +26,10 @@ def decode(encoded: bytes) -> Image.Image:
     The size is checked before any pixel is decoded. Raises `UnusableImageError`, whose
     words are ours: the decoder's own may quote the file.
     """
+    return plain.decoded(encoded) or _by_pillow(encoded)
+
+
+def _by_pillow(encoded: bytes) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata and of sizes, which are judged here
         try:

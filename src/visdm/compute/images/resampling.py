@@ -40,12 +40,6 @@ _LARGEST = 1 << 11
 _SMALL = 16
 """Rows or columns of results up to here are given by one product, zeros and all."""
 
-_LARGEST = 1 << 11
-"""Sides up to here have matrices; what is larger is left to Pillow."""
-
-_TOGETHER = 64
-"""Pixels of results that are given by one product, zeros and all."""
-
 _ORDERS = int(PIL.__version__.partition(".")[0]) >= 13  # noqa: PLR2004 - see `_down_first`
 
 _DOUBTFUL = 1e-6
@@ -66,12 +60,12 @@ def _reduced(greys: Greys, sizes: tuple[Size, ...]) -> list[Greys]:
     _, height, width = greys.shape
     asked = {size for size in sizes if size != (width, height)}
     later = tuple(size for size in sorted(asked) if not _down_first(greys, size))
-    done = {size: _across(_down(greys, size[1]), (size[0],))[0] for size in asked - set(later)}
+    first = {size: _across(_down(greys, size[1]), (size[0],))[0] for size in asked - set(later)}
+    done = {size: pixels.astype(np.uint8) for size, pixels in first.items()}
     if later:
         rows = _across(greys, tuple(across for across, _ in later))
         done |= {size: _down(row, size[1]) for size, row in zip(later, rows, strict=True)}
-    whole = {size: pixels.astype(np.uint8) for size, pixels in done.items()}
-    return [whole.get(size, greys) for size in sizes]
+    return [done.get(size, greys) for size in sizes]
 
 
 def _down_first(greys: Greys, size: Size) -> bool:
@@ -103,16 +97,22 @@ def _across(pixels: Numbers | Greys, given: tuple[int, ...]) -> list[Any]:
     return list(parts)
 
 
-def _down(pixels: Numbers | Greys, given: int) -> Any:  # noqa: ANN401 - both types of array
+def _down(pixels: Numbers | Greys, given: int) -> Greys:
     """Return the columns of images (n, h, w) with `given` pixels each."""
     count, height, width = pixels.shape
     if height == given:
-        return pixels
-    answer = np.empty((count, given, width))
-    for block in _blocks(height, (given,)):
-        taken = pixels[:, block.taken].astype(np.float64, copy=False)
-        np.matmul(block.weights, taken, out=answer[:, block.given])
-    _round(answer)
+        return pixels.astype(np.uint8)
+    answer = np.empty((count, given, width), dtype=np.uint8)
+    few = max(1, _NUMBERS // (given * width))
+    room = np.empty((min(few, count), given, width))
+    for start in range(0, count, few):
+        some = pixels[start : start + few]
+        whole = room[: len(some)]
+        for block in _blocks(height, (given,)):
+            taken = some[:, block.taken].astype(np.float64, copy=False)
+            np.matmul(block.weights, taken, out=whole[:, block.given])
+        _round(whole)
+        answer[start : start + few] = whole
     return answer
 
 
@@ -145,7 +145,10 @@ _TRIALS = (
 
 @dataclass(frozen=True)
 class _Block:
-    """The weights (given, taken) of some pixels taken for some pixels given."""
+    """The weights (given, taken) of some pixels taken for some pixels given.
+
+    They lie column by column, as products along rows want them, where most of the work is.
+    """
 
     given: slice
     taken: slice
@@ -161,7 +164,9 @@ def _blocks(before: int, given: tuple[int, ...]) -> tuple[_Block, ...]:
     """
     small = [_dense(*_weights(before, after), before) for after in given if after <= _SMALL]
     start = sum(map(len, small))
-    blocks = [_Block(slice(0, start), slice(0, before), np.concatenate(small))] if small else []
+    whole = slice(0, before)
+    together = [np.asfortranarray(np.concatenate(small))] if small else []
+    blocks = [_Block(slice(0, start), whole, weights) for weights in together]
     for after in given[len(small) :]:
         first, weights = _weights(before, after)
         for low in range(0, after, _BLOCK):
@@ -170,7 +175,7 @@ def _blocks(before: int, given: tuple[int, ...]) -> tuple[_Block, ...]:
             right = min(int(first[part].max()) + weights.shape[1], before)
             dense = _dense(first[part] - left, weights[part], right - left)
             out = slice(start + part.start, start + part.stop)
-            blocks.append(_Block(out, slice(left, right), dense))
+            blocks.append(_Block(out, slice(left, right), np.asfortranarray(dense)))
         start += after
     return tuple(blocks)
 

@@ -36,7 +36,7 @@ TARGETS = {"photographs": (3.0, 5.0), "CIFAR-10": (10.0, 0.0)}
 """Least ratios to the loop's speed, on one core and on two."""
 
 _THUMBNAILS = 2048
-_BATCH = {"photographs": 8, "CIFAR-10": 256}
+_BATCH = {"photographs": 4, "CIFAR-10": 256}
 _INSTALL = "pip install imagehash opencv-python-headless"
 
 Columns = tuple[str | tuple[int, ...], ...]

@@ -31,6 +31,13 @@ def test_greys_are_reduced_to_the_pixels_that_pillow_gives(
             assert pixels.tolist() == by_pillow(one, size)
 
 
+def test_many_images_are_reduced_a_few_at_a_time_to_what_each_is_alone() -> None:
+    few = resampling._NUMBERS // 64**2
+    greys = np.random.default_rng(1).integers(0, 256, (2 * few + 3, 20, 30), dtype=np.uint8)
+    (found,) = reduced(greys, (64, 64))
+    assert found.tolist() == [by_pillow(one, (64, 64)) for one in greys]
+
+
 @pytest.mark.parametrize("over", [-1, 0, 1])
 @pytest.mark.parametrize("width", [20, 33, 100])
 def test_the_passes_change_places_where_pillows_do(width: int, over: int) -> None:
