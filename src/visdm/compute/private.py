@@ -1,10 +1,10 @@
 """The platform's loop with differential privacy (DP-SGD): ADR 16 says what is promised.
 
 In every step each image is drawn with the same chance (Poisson sampling), its gradient is cut to
-a length of at most `clip`, and Gaussian noise is added to the sum. Clipping is that of Opacus
-(https://opacus.ai); the drawing and the noise are ours, from the operating system's secret random
-numbers: what follows from the job's public seed, or from the 32 bits that torch seeds its own
-generator with, anybody could take away again. So a private training is not the same twice.
+a length of at most `clip`, and Gaussian noise is added to the sum. Each image's gradient is
+found by Opacus (https://opacus.ai). Drawing and noise are from the operating system's secret random numbers:
+what follows from the job's public seed, or from the 32 bits that torch seeds its own generator
+with, anybody could take away again. So a private training is not the same twice.
 
 The network is one of `visdm.compute.blueprints`: nobody's code runs here but the platform's.
 """
@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from opacus import GradSampleModule  # type: ignore[import-untyped]  # it ships no types
-from opacus.optimizers import DPOptimizer  # type: ignore[import-untyped]  # as above
 from torch.nn.functional import cross_entropy
 
 from visdm.compute.accounting import Sampling
@@ -26,6 +25,8 @@ from visdm.compute.determinism import sow
 from visdm.compute.training import optimizer, prepared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor, nn
 
     from visdm.compute.samples import Samples
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 TOGETHER, NUMBERS = 256, 1 << 26
 """Images whose gradients are held at once, fewer where these would be more numbers than that."""
+
+TINY = 1e-6
+"""Beside a gradient's length, which may be 0."""
 
 _BITS = 53
 """Of a uniform number, as many as a float64 tells apart."""
@@ -52,21 +56,43 @@ def gaussian(count: int) -> np.ndarray:
     return np.concatenate([length * np.cos(angle), length * np.sin(angle)])[:count]
 
 
-class PrivateOptimizer(DPOptimizer):  # type: ignore[misc]  # opacus ships no types
-    """Opacus' optimizer with noise of our own, for which no image's gradient is without bound."""
+class Sums:
+    """Adds up the gradients of single images, each cut to a length, and hides them in noise."""
 
-    def clip_and_accumulate(self) -> None:
-        """Add up clipped gradients. One that is not finite has no length to cut, and counts 0."""
-        for weight in self.params:
-            weight.grad_sample.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
-        super().clip_and_accumulate()
+    def __init__(self, weights: Iterable[nn.Parameter], clip: float, noise: float) -> None:
+        self.weights = list(weights)
+        self._clip, self._noise = clip, noise
+        self._sums = [torch.zeros_like(weight) for weight in self.weights]
 
-    def add_noise(self) -> None:
-        """Add noise of deviation noise multiplier times clip to the sum of gradients."""
-        deviation = self.noise_multiplier * self.max_grad_norm
-        for weight in self.params:
+    @torch.no_grad()
+    def add(self) -> None:
+        """Take in the gradients that Opacus left, shape (images, *weight's shape).
+
+        A gradient that is not finite has no length to cut; what is not finite in it counts 0.
+        """
+        found = [_taken(weight) for weight in self.weights]
+        lengths = [gradient.reshape(len(gradient), -1).norm(dim=1) for gradient in found]
+        factors = (self._clip / (torch.stack(lengths, 1).norm(dim=1) + TINY)).clamp(max=1.0)
+        for total, gradient in zip(self._sums, found, strict=True):
+            total.add_(torch.einsum("i,i...", factors, gradient))
+
+    @torch.no_grad()
+    def release(self, expected: float) -> None:
+        """Set the weights' gradients: sums and noise over so many images; begin anew.
+
+        The noise's deviation is the noise multiplier times the clip.
+        """
+        deviation = self._noise * self._clip
+        for weight, total in zip(self.weights, self._sums, strict=True):
             noise = torch.from_numpy(deviation * gaussian(weight.numel())).view(weight.shape)
-            weight.grad = (weight.summed_grad.double() + noise).to(weight.dtype)
+            weight.grad = ((total.double() + noise) / expected).to(weight.dtype)
+            total.zero_()
+
+
+def _taken(weight: Any) -> Tensor:  # noqa: ANN401 - a parameter, with what Opacus hangs on it
+    gradient: Tensor = weight.grad_sample.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+    weight.grad_sample = None
+    return gradient
 
 
 def fit_privately(
@@ -86,17 +112,14 @@ def fit_privately(
     sampling = Sampling.of(len(chosen), recipe.batch, recipe.epochs)
     network.train()
     watched = GradSampleModule(network, loss_reduction="sum")
-    descent = PrivateOptimizer(
-        optimizer(network, recipe),
-        noise_multiplier=noise,
-        max_grad_norm=recipe.clip,
-        expected_batch_size=sampling.rate * len(chosen),
-    )
+    descent = optimizer(network, recipe)
+    sums = Sums(network.parameters(), recipe.clip or 0.0, noise)
     for done in range(sampling.steps):
-        for group in descent.param_groups:
-            group["lr"] = recipe.learning_rate * (1 - done / sampling.steps)
+        descent.rate = recipe.learning_rate * (1 - done / sampling.steps)
         drawn = chosen[torch.from_numpy(uniform(len(chosen)) < sampling.rate)]
-        _step(watched, descent, samples, drawn)
+        gather(watched, sums, samples, drawn)
+        sums.release(sampling.rate * len(chosen))
+        descent.step()
     watched.to_standard_module()
 
 
@@ -105,21 +128,14 @@ def together(weights: int) -> int:
     return max(1, min(TOGETHER, NUMBERS // weights))
 
 
-def _step(watched: nn.Module, descent: PrivateOptimizer, samples: Samples, drawn: Tensor) -> None:
-    """Learn from the images drawn, which may be none: then from noise alone."""
-    size = together(sum(weight.numel() for weight in descent.params))
-    pieces = torch.split(drawn, size) if len(drawn) else (drawn,)
-    for piece in pieces:
-        descent.zero_grad(set_to_none=True)
-        if len(piece):
-            answers = watched(prepared(samples.images[piece])).float()
-            loss = cross_entropy(answers, samples.labels[piece], reduction="sum")
-            with warnings.catch_warnings():
-                # Images need no gradient, which torch thinks a hook might have wanted.
-                warnings.filterwarnings("ignore", message="Full backward hook is firing")
-                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        else:
-            for weight in descent.params:
-                weight.grad_sample = weight.new_zeros((0, *weight.shape))
-        descent.signal_skip_step(do_skip=piece is not pieces[-1])
-        descent.step()
+def gather(watched: nn.Module, sums: Sums, samples: Samples, drawn: Tensor) -> None:
+    """Add up the gradients of the images drawn, which may be none: then the noise is alone."""
+    size = together(sum(weight.numel() for weight in sums.weights))
+    for piece in torch.split(drawn, size) if len(drawn) else ():
+        answers = watched(prepared(samples.images[piece])).float()
+        loss = cross_entropy(answers, samples.labels[piece], reduction="sum")
+        with warnings.catch_warnings():
+            # Images need no gradient, which torch thinks a hook might have wanted.
+            warnings.filterwarnings("ignore", message="Full backward hook is firing")
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        sums.add()

@@ -88,18 +88,14 @@ def test_a_short_gradient_stays_as_it_is() -> None:
 
 def test_an_image_whose_gradient_is_no_number_counts_for_nothing() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
-    descent = private.PrivateOptimizer(
-        torch.optim.SGD(network.parameters(), lr=1.0),
-        noise_multiplier=0.0,
-        max_grad_norm=CLIP,
-        expected_batch_size=1,
-    )
+    sums = private.Sums(network.parameters(), CLIP, 0.0)
     for weight in network.parameters():
         weight.grad_sample = torch.full((3, *weight.shape), torch.inf)  # type: ignore[attr-defined]  # opacus' own
         weight.grad_sample[1] = torch.nan  # type: ignore[attr-defined]  # as above
         weight.grad_sample[2] = 3e38  # type: ignore[attr-defined]  # as above
-    descent.clip_and_accumulate()
-    moved = torch.cat([weight.summed_grad.flatten() for weight in network.parameters()])  # type: ignore[attr-defined]  # as above
+    sums.add()
+    sums.release(1)
+    moved = torch.cat([w.grad.flatten() for w in network.parameters() if w.grad is not None])
     assert torch.isfinite(moved).all()
     assert float(moved.norm()) <= CLIP
 
@@ -134,13 +130,13 @@ def test_images_are_drawn_one_by_one_and_a_step_may_have_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sizes: list[int] = []
-    step = private._step
+    gather = private.gather
 
-    def watched(network: nn.Module, descent: Any, samples: Samples, drawn: Tensor) -> None:  # noqa: ANN401 - opacus' type
+    def watched(network: nn.Module, sums: private.Sums, samples: Samples, drawn: Tensor) -> None:
         sizes.append(len(drawn))
-        step(network, descent, samples, drawn)
+        gather(network, sums, samples, drawn)
 
-    monkeypatch.setattr(private, "_step", watched)
+    monkeypatch.setattr(private, "gather", watched)
     stepped(flat(200), RECIPE, noise=1.0)
     assert len(sizes) == 200
     assert sizes.count(0) == pytest.approx(200 * 0.367, rel=0.4)  # (1 - 1/200)^200
@@ -194,7 +190,6 @@ def test_a_canary_is_told_no_better_than_epsilon_allows() -> None:
 
     Without noise it is always right; with it, its rates keep to e^epsilon (Kairouz et al. 2015).
     """
-    recipe = replace(RECIPE, learning_rate=1.0)
     spent = spending([(1,)], {1: 1}, batch=1, epochs=1, stated=(1_000, 1e-5))
     torch.manual_seed(4)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
@@ -204,16 +199,12 @@ def test_a_canary_is_told_no_better_than_epsilon_allows() -> None:
         network.load_state_dict(start)
         # Without the canary the step learns from noise alone, at the same rate.
         monkey = torch.arange(1) if member else torch.arange(0)
-        descent = private.PrivateOptimizer(
-            torch.optim.SGD(network.parameters(), lr=1.0),
-            noise_multiplier=noise,
-            max_grad_norm=recipe.clip,
-            expected_batch_size=1,
-        )
         watched = GradSampleModule(network, loss_reduction="sum")
-        private._step(watched, descent, flat(1), monkey)
+        sums = private.Sums(network.parameters(), CLIP, noise)
+        private.gather(watched, sums, flat(1), monkey)
+        sums.release(1)
         watched.to_standard_module()
-        return torch.cat([(start[n] - v).flatten() for n, v in network.state_dict().items()])
+        return torch.cat([w.grad.flatten() for w in network.parameters() if w.grad is not None])
 
     direction = moved(0.0, member=True) / CLIP
     assert float(direction.norm()) == pytest.approx(1.0, rel=1e-3)
