@@ -1,10 +1,10 @@
 """The platform's loop with differential privacy (DP-SGD): ADR 16 says what is promised.
 
 In every step each image is drawn with the same chance (Poisson sampling), its gradient is cut to
-a length of at most `clip`, and Gaussian noise is added to the sum. Each image's gradient is
-found by Opacus (https://opacus.ai). Drawing and noise are from the operating system's secret random numbers:
-what follows from the job's public seed, or from the 32 bits that torch seeds its own generator
-with, anybody could take away again. So a private training is not the same twice.
+a length of at most `clip`, and Gaussian noise is added to the sum. Each image's gradient is found
+by Opacus (https://opacus.ai). Drawing and noise are the operating system's secret numbers: what
+follows from the job's public seed, or from the 32 bits that torch seeds its own generator with,
+anybody could take away again. So a private training is not the same twice.
 
 The network is one of `visdm.compute.blueprints`: nobody's code runs here but the platform's.
 """
