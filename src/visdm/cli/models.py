@@ -9,6 +9,7 @@ import click
 
 from visdm import wiring
 from visdm.cli.frame import json_option, plain, print_json, print_rows, progress
+from visdm.domain.regimes import MILLI
 from visdm.services.profiles import profile_folder
 
 if TYPE_CHECKING:
@@ -77,7 +78,14 @@ def _lines(profile: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     )
     for key, value in profile["config"].items():
         yield f"config {plain(key)}", value
-    yield "epsilon", "none: this training is not private, nothing bounds what weights tell"
+    yield "regime", profile["regime"]
+    yield "epsilon", _privacy(profile["epsilon"])
+
+
+def _privacy(stated: Mapping[str, Any] | None) -> str:
+    if stated is None:
+        return "none: this training is not private, nothing bounds what weights tell"
+    return f"{stated['epsilon'] / MILLI:g} at delta {stated['delta']:g}, for the whole job"
 
 
 def _shape(shape: list[int] | None) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from visdm.domain.copies import contributing, may_be_left_out
 from visdm.domain.documents import count, expect, parse
 from visdm.domain.jobs import JobState, equal_parts, normalised, rewards, shares
+from visdm.domain.regimes import Privacy
 from visdm.domain.rounds import Task
 from visdm.domain.values import shapley
 from visdm.errors import BlobError, InputError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from visdm.domain.jobs import Job
     from visdm.domain.rounds import Outcome, Terms
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ class Report:
     right, of `validation` in all; empty for a test job. `values` are exact fractions as text,
     by asset; `grants` is where the consumer finds the key of `result`. `kept` says how many images
     of each asset were used, and `left_out` how many were not, since an earlier asset of the job has
-    them, or the asset itself once more: by asset, and by the one that has the original.
+    them, or the asset itself once more: by asset, and by the one that has the original. `regime` is
+    how the model trained; `epsilon` (thousandths) at `delta` bounds what all the trainings of a
+    private one tell of an image, and is 0 of any other.
     """
 
     round: str
@@ -60,6 +63,9 @@ class Report:
     sandbox: str
     versions: Mapping[str, str]
     threads: int
+    regime: str
+    epsilon: int
+    delta: float
 
     def to_bytes(self) -> bytes:
         """Return the document to publish."""
@@ -80,7 +86,9 @@ class Report:
 
 
 _SINGLE: dict[str, type] = {
-    **dict.fromkeys(("round", "method", "result", "grants", "sandbox"), str),
+    **dict.fromkeys(("round", "method", "result", "grants", "sandbox", "regime"), str),
+    "epsilon": int,
+    "delta": float,
     **dict.fromkeys(("seed", "model", "validation", "price", "fee", "threads"), int),
 }
 _LISTS: dict[str, type] = {"shares": int, "rewards": int, "classes": str}
@@ -132,11 +140,13 @@ def check(
     outcome: Outcome,
     job: Job,
     samples: Mapping[int, int],
+    promise: Privacy | None = None,
 ) -> list[str]:
     """Return what is wrong with a report, as sentences; nothing when it holds.
 
     `packages` are the CIDs of all assets on the chain; `job` carries the round's id;
-    `samples` are the numbers of images that assets were registered with.
+    `samples` are the numbers of images that assets were registered with; `promise` is how the
+    model's profile says that it trains, by default without privacy.
 
     Whether the utilities are true takes a second provider that runs the job again; that
     everything else follows from them, and was paid, is checked here.
@@ -164,6 +174,7 @@ def check(
     if job.state is not JobState.SETTLED:
         wrong.append("the job is not settled")
     wrong += _wrong_images(report, included, samples)
+    wrong += _wrong_privacy(report, promise or Privacy())
     try:
         expected = expected_shares(terms, outcome, report)
         if tuple(report.shares) != expected:
@@ -172,6 +183,18 @@ def check(
             wrong.append("the rewards do not follow from the shares")
     except InputError as error:
         wrong.append(error.message)
+    return wrong
+
+
+def _wrong_privacy(report: Report, promise: Privacy) -> list[str]:
+    """Return what of a report contradicts how the model's profile says that it trains."""
+    wrong = []
+    if report.regime != promise.regime:
+        wrong.append(f"the regime is {report.regime!r}, {promise.regime!r} in the model's profile")
+    if report.delta != promise.delta:
+        wrong.append("the delta is another than in the model's profile")
+    if not min(promise.epsilon, 1) <= report.epsilon <= promise.epsilon:
+        wrong.append("the epsilon is not within that of the model's profile")
     return wrong
 
 

@@ -13,6 +13,8 @@ from visdm.domain.answers import Trained, read_trained
 from visdm.domain.assets import Asset, State
 from visdm.domain.copies import contributing
 from visdm.domain.jobs import JobState, equal_parts, rewards, shares
+from visdm.domain.profiles import read_profile
+from visdm.domain.regimes import reached
 from visdm.domain.release import check_release, header_end
 from visdm.domain.reports import Report, values_of
 from visdm.domain.rounds import Task
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from visdm.domain.jobs import Job
     from visdm.domain.metadata import Metadata
+    from visdm.domain.regimes import Privacy
     from visdm.domain.rounds import Outcome, Terms
     from visdm.errors import VisdmError
     from visdm.ports import BlobStore, Chain, Packages, Progress, Sandbox, Scratch, Vault
@@ -197,6 +200,8 @@ class ComputeProvider:
     def _compute(self, job: Job, dataset: list[Asset], private: Path, progress: Progress) -> Report:
         terms = self.chain.rounds()[job.round]
         model = self._asset(terms.model)
+        profile = metadata_of(self.store, model)
+        shown = read_profile(profile.summary)
         inputs = {"model": private / "model"}
         self._open(model, inputs["model"])
         for asset in dataset:
@@ -208,25 +213,27 @@ class ComputeProvider:
             "assets": numbers,
             "method": terms.method,
             "threads": self.threads,
+            **{name: shown[name] for name in ("regime", "epsilon", "blueprint")},
         }
         training = Computation("train", settings, inputs, self.limits)
         answer = self.sandbox.run(training, private / "out", progress)
         trained = read_trained(answer, terms.method, numbers)
+        privacy = reached(shown, trained.epsilon)
         result = private / "out" / RESULT
-        profile = metadata_of(self.store, model)
         self._gate(profile, result)
         # Once it is stored somebody may find it: not after the money can be called back.
         self._in_time(job)
         consumer = self.chain.recipient(terms.consumer)
         payload, _ = parcels.pack(self, lambda sink: self.scratch.pour(result, sink))
         parcel = parcels.grant(self, payload, [consumer])
-        return self._report(job, [model, *dataset], trained, profile.classes, parcel)
+        return self._report(job, [model, *dataset], trained, privacy, profile.classes, parcel)
 
     def _report(
         self,
         job: Job,
         inputs: list[Asset],
         trained: Trained,
+        privacy: Privacy,
         classes: tuple[str, ...],
         parcel: parcels.Parcel,
     ) -> Report:
@@ -262,6 +269,9 @@ class ComputeProvider:
             sandbox=self.sandbox.name,
             versions=self.sandbox.versions,
             threads=self.threads,
+            regime=privacy.regime,
+            epsilon=privacy.epsilon,
+            delta=privacy.delta,
         )
 
     def _gate(self, profile: Metadata, result: Path) -> None:

@@ -101,6 +101,9 @@ def honest(terms: Terms = TERMS, *, copied: bool = False) -> tuple[Report, Job]:
         sandbox="none",
         versions={"torch": "2"},
         threads=1,
+        regime="loop",
+        epsilon=0,
+        delta=0.0,
     )
     job = Job(
         round=ROUND,
@@ -160,6 +163,9 @@ FORGED: dict[str, tuple[Any, str]] = {
     "result": ("bafkreiother", "the result is 'bafkreiother' in the report"),
     "kept": ({**REPORT.kept, 3: 201}, "asset 3 has fewer images than were used and left out"),
     "left_out": ({3: {5: 1}}, "the images left out are not those of an earlier asset"),
+    "regime": ("script", "the regime is 'script', 'loop' in the model's profile"),
+    "epsilon": (1, "the epsilon is not within that of the model's profile"),
+    "delta": (1e-5, "the delta is another than in the model's profile"),
 }
 OPEN = {"validation", "metrics", "classes", "grants", "sandbox", "versions", "threads"}
 """What nothing on the chain speaks of: only a second run tells."""
