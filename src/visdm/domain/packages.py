@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from visdm.domain.regimes import Regime
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -55,10 +57,16 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A model package: `config` is its whole `visdm.toml`, `validation` the samples it brings."""
+    """A model package: `config` is its whole `visdm.toml`, `validation` the samples it brings.
+
+    `regime` is how it trains, `epsilon` what a private one states (thousandths), otherwise 0: its
+    owner declares both on the chain.
+    """
 
     name: str
     config: Mapping[str, Any]
     validation: int
     digest: str
     size: int
+    regime: Regime = Regime.LOOP
+    epsilon: int = 0
