@@ -8,7 +8,7 @@ import {Crowd} from "./base/Crowd.sol";
 /// @notice What a large dataset costs whose owners all allow something of their own: each step must
 /// fit into a transaction, and a refund, on which money waits, cost less than the funding before it.
 contract PermissionsSizeTest is Crowd {
-    uint256 private constant MANY = 1_536;
+    uint256 private constant MANY = 1_280;
 
     function test_a_large_dataset_of_budgets_is_closed_funded_and_refunded_as_shipped() public unmetered {
         Terms memory terms = _largest(Permissions.Allows.Private);
