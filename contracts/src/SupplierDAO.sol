@@ -199,7 +199,10 @@ contract SupplierDAO {
 
     function _weights(Terms calldata terms) private view returns (uint32[] memory weights) {
         uint256 places = _council.length;
-        if (places == 0) return _weightsOf(terms, terms.assets);
+        if (places == 0) {
+            // From calldata as it came: to copy and encode it anew costs more the larger the dataset.
+            return catalog.weightsUnder(terms.assets, terms.provider, terms.model, terms.task, address(this));
+        }
         weights = new uint32[](places);
         for (uint256 i = 0; i < places; ++i) {
             weights[i] = 1;
