@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.assets import NO_RESERVE, Kind, State
+from visdm.domain.assets import NO_RESERVE, Kind
 from visdm.domain.jobs import Job, JobState
+from visdm.domain.permissions import Ask
 from visdm.domain.profiles import read_profile
 from visdm.domain.regimes import stated
 from visdm.domain.reports import Report, check
-from visdm.domain.rounds import Standing, tally
+from visdm.domain.rounds import Standing, Task, tally
 from visdm.domain.sampling import choose
 from visdm.errors import BlobError, InputError, TermsError, UnknownError
 from visdm.ports import Computation, Limits, silent
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from visdm.domain.assets import Asset
     from visdm.domain.datasets import Dataset
     from visdm.domain.demand import Wanted
     from visdm.domain.rounds import Ballot, Outcome, Terms
@@ -78,7 +80,9 @@ class Consumer:
             parcel = parcels.grant(self, payload, (self.vault.recipient, recipient))
         with parcels.unless_refused(self, parcel):
             return self.chain.register(
-                Kind.MODEL, provider, 0, NO_RESERVE, parcel.package, parcel.grants
+                *(Kind.MODEL, provider, 0, NO_RESERVE, parcel.package, parcel.grants),
+                regime=summary.regime,
+                epsilon=summary.epsilon,
             )
 
     def sample(
@@ -117,7 +121,8 @@ class Consumer:
     def open_round(self, terms: Terms) -> str:
         """Open a round; return its id, also when these very terms are open already.
 
-        Raises `TermsError` when they contradict themselves, or no provider would compute them.
+        Raises `TermsError` when they contradict themselves, no provider would compute them, or an
+        asset's owner does not allow the model.
         """
         terms.check()
         fee = fee_of(self.chain, terms.provider, terms.assets)
@@ -129,6 +134,8 @@ class Consumer:
         for round_, known in self.chain.rounds().items():
             if known == terms:
                 return round_
+        assets = {asset.asset: asset for asset in self.chain.assets()}
+        self._allowed(terms, [assets[number] for number in terms.assets if number in assets])
         return self.chain.open_round(terms)
 
     def submit(self, round_: str, ballots: Sequence[Ballot]) -> Mapping[int, str]:
@@ -156,22 +163,30 @@ class Consumer:
             return closed
         terms, register = self._terms(round_), {a.asset: a for a in self.chain.assets()}
         # Terms may name what is not on offer, or not there at all: it has no weight.
+        ask = Ask.of(register[terms.model], trains=terms.task is Task.TRAIN)
         offered = {
             number: Standing(a.samples, a.reserve, available=True)
             for number, a in register.items()
-            if (a.kind, a.state, a.provider) == (Kind.DATA, State.DESCRIBED, terms.provider)
+            if a.is_offered(terms.provider, ask)
         }
         nothing = Standing(0, NO_RESERVE, available=False)
         standings = [offered.get(number, nothing) for number in terms.assets]
         return tally(terms, standings, self.chain.ballots(round_))
 
     def fund(self, round_: str) -> Job:
-        """Pay a round into escrow, unless it is paid; one that is open is closed with it."""
+        """Pay a round into escrow, unless it is paid; one that is open is closed with it.
+
+        Raises `InputError` where it has no price, `TermsError` where an owner in the dataset does
+        not allow the model any more.
+        """
         terms = self._terms(round_)
         if round_ not in self.chain.jobs():
             outcome = self.expected(round_)
             if not outcome.price:
                 raise InputError(f"round {round_} has no price", hint="open another round")
+            assets = {asset.asset: asset for asset in self.chain.assets()}
+            dataset = [n for place, n in enumerate(terms.assets) if outcome.includes(place)]
+            self._allowed(terms, [assets[number] for number in dataset])
             self.chain.fund(round_, outcome.price + terms.fee_cap)
         return self.chain.jobs()[round_]
 
@@ -235,6 +250,17 @@ class Consumer:
             return self.chain.rounds()[round_]
         except KeyError:
             raise UnknownError("round", round_, hint="see `visdm round list`") from None
+
+    def _allowed(self, terms: Terms, dataset: Sequence[Asset]) -> None:
+        """Raise `TermsError` naming the first of `dataset` whose owner does not allow the model."""
+        models = [asset for asset in self.chain.assets() if asset.asset == terms.model]
+        for ask in (Ask.of(model, trains=terms.task is Task.TRAIN) for model in models):
+            for asset in dataset:
+                if objection := asset.objection(ask):
+                    raise TermsError(
+                        f"asset {asset.asset} {objection}",
+                        hint=f"leave it out, as `visdm sample --model {terms.model}` does",
+                    )
 
     def _provider_of(self, round_: str) -> str:
         index = self.chain.rounds()[round_].provider
