@@ -5,8 +5,8 @@ provider who says `--unsafe`. Both stage a job in a hidden folder inside the out
 run `python -m visdm.compute JOB-FILE`, watch the whole tree of processes, and hand over what
 it made only after every process of it is gone.
 
-Covered by `Bubblewrap`, with tests in `tests/unit/adapters/bubblewrap` (walls) and
-`tests/ports/sandbox` (limits and results):
+Covered by `Bubblewrap`, with tests in `tests/attacks` (walls) and `tests/ports/sandbox`
+(limits and results):
 
 - no network: own net namespace, empty but for a loopback of its own; the host's loopback
   and abstract sockets are not in it;
@@ -15,6 +15,9 @@ Covered by `Bubblewrap`, with tests in `tests/unit/adapters/bubblewrap` (walls) 
   latter two private and capped at a quarter of the memory limit each;
 - processes: own pid, ipc, uts, user and cgroup namespaces, so the host's cannot be seen or
   signalled; all of the job's die with it, and with the provider;
+- system calls: a filter lets those through that the programs need (`calls`), on x86-64 and
+  aarch64, and none of another processor. Not among them: namespaces, mounts, keyrings,
+  bpf, io_uring, tracing, sockets other than those between the job's own processes;
 - privileges: an account of its own for each job where the provider is root, otherwise the
   provider's; no capabilities, no new privileges, no further user namespaces;
 - nothing of the provider's environment, no open files of it;
@@ -27,7 +30,7 @@ Covered by `Bubblewrap`, with tests in `tests/unit/adapters/bubblewrap` (walls) 
 
 Not covered, so far:
 
-- no seccomp filter: the kernel's whole system call surface is there, and keyrings with it;
+- holes of the kernel in the calls that are let through;
 - memory that no process maps (memory files, System V segments, full pipes) is not
   counted, and a burst between two looks (`INTERVAL`) can pass the limit before the tree is
   killed; a memory cgroup would close both. The host's out-of-memory killer picks the job

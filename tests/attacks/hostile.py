@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from visdm.adapters.sandboxes import Bubblewrap
 from visdm.ports import Computation, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     Attack = Callable[..., tuple[Any, Any]]
+
+Make = type[Bubblewrap]
+"""A kind of sandbox."""
 
 PRELUDE = """
 import json, os, signal, socket, sys, time
