@@ -110,35 +110,6 @@ def test_nothing_is_mounted_writable_but_the_output_and_memory(attack: Attack) -
     assert set(inside) == {"/job/out", "/tmp", "/dev/shm", "/proc"} | devices  # noqa: S108 - the job's own
 
 
-def test_an_input_cannot_be_linked_into_the_output(attack: Attack, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.write_text("pixels")
-    outside, inside = attack(
-        "answer(tries(lambda: os.link(inputs['data'], out + '/linked')))", {"data": data}
-    )
-    assert outside == "done"
-    assert inside in {"OSError", "PermissionError"}
-
-
-@pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])  # noqa: S108 - the job's own
-def test_folders_in_memory_are_capped(walled: Make, tmp_path: Path, folder: str) -> None:
-    fill = script(
-        """
-        def fill():
-            with open(given["folder"] + "/visdm-test-fill", "wb") as file:
-                for _ in range(32):
-                    file.write(bytes(1 << 20))
-        try:
-            answer(tries(fill))
-        finally:
-            os.unlink(given["folder"] + "/visdm-test-fill")
-        """
-    )
-    job = computation({"folder": folder}, {}, memory=64 << 20)
-    assert BareProcess(entry=fill).run(job, tmp_path / "outside") == {"got": "done"}
-    assert walled(entry=fill).run(job, tmp_path / "inside") == {"got": "OSError"}
-
-
 @as_root
 def test_root_lends_a_private_input_without_opening_it(walled: Make, tmp_path: Path) -> None:
     data = tmp_path / "data"

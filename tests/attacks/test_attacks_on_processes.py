@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attacks.hostile import SLEEP, bystander, computation, processes, script, until
-from visdm.adapters.sandboxes import BareProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,31 +73,6 @@ def test_open_files_of_the_provider_are_not_passed_on(walled: Make, tmp_path: Pa
         os.close(opened)
     assert int(outside.stdout) >= 77
     assert inside == {"got": [0, 1, 2, 3]}  # the fourth is the listing's own
-
-
-FORKS = """
-    for number in range(given["most"]):
-        try:
-            if os.fork() == 0:
-                time.sleep(60)
-                os._exit(0)
-        except OSError:
-            break
-    else:
-        number += 1
-    answer(number)
-"""
-
-
-def test_a_fork_bomb_is_bounded(walled: Make, tmp_path: Path) -> None:
-    outside = BareProcess(entry=script(FORKS)).run(
-        computation({"most": 60}, {}, processes=100), tmp_path / "outside"
-    )
-    inside = walled(entry=script(FORKS)).run(
-        computation({"most": 60}, {}, processes=16), tmp_path / "inside"
-    )
-    assert outside == {"got": 60}
-    assert inside["got"] < 16
 
 
 @pytest.mark.parametrize("delay", [0, 0.005, 0.02, 0.2])

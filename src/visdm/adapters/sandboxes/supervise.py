@@ -54,7 +54,7 @@ def supervise(
         with selectors.DefaultSelector() as selector:
             try:
                 _listen(selector, process, kept, lines)
-                _watch(selector, process, _Checks(tree, limits, staging, rooms), lines)
+                _watch(selector, process, _Checks(tree, limits, staging, rooms, group), lines)
             finally:
                 tree.end()
             while _read(selector, 0):  # what is still in the pipes
@@ -115,13 +115,15 @@ class _Checks:
     limits: Limits
     staging: Staging
     rooms: Rooms | None
+    group: Group | None
 
     def pass_or_raise(self) -> None:
         """Raise `JobError` when a limit is passed."""
         limits = self.limits
         held = self.rooms.used() if self.rooms else 0
         usage = self.tree.usage(limits.memory - held)
-        if usage.memory + held > limits.memory:
+        killed = self.group is not None and self.group.out_of_memory()  # one; the others may wait
+        if killed or usage.memory + held > limits.memory:
             raise JobError(reasons.too_much_memory(limits))
         if usage.tasks > limits.processes + OWN_TASKS:
             raise JobError(reasons.too_many_processes(limits))
