@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attacks.hostile import Make, computation, script
-from visdm.adapters.sandboxes import BareProcess, Bubblewrap
+from visdm.adapters.sandboxes import BareProcess, Bubblewrap, Gvisor
 from visdm.errors import SandboxError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from attacks.hostile import Attack
 
-SANDBOXES: dict[str, Make] = {"bubblewrap": Bubblewrap}
+SANDBOXES: dict[str, Make] = {"bubblewrap": Bubblewrap, "gvisor": Gvisor}
 
 
 @cache

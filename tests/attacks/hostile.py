@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from visdm.adapters.sandboxes import Bubblewrap
+from visdm.adapters.sandboxes import Bubblewrap, Gvisor
 from visdm.ports import Computation, Limits
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Attack = Callable[..., tuple[Any, Any]]
 
-Make = type[Bubblewrap]
+Make = type[Bubblewrap | Gvisor]
 """A kind of sandbox."""
 
 PRELUDE = """

@@ -48,6 +48,7 @@ Not covered, so far:
 
 from visdm.adapters.sandboxes.bare import BareProcess
 from visdm.adapters.sandboxes.bubblewrap import Bubblewrap
+from visdm.adapters.sandboxes.gvisor import Gvisor
 from visdm.adapters.sandboxes.staging import log_of
 
-__all__ = ["BareProcess", "Bubblewrap", "log_of"]
+__all__ = ["BareProcess", "Bubblewrap", "Gvisor", "log_of"]
