@@ -60,7 +60,7 @@ def test_another_jobs_input_cannot_be_read(walled: Make, tmp_path: Path) -> None
     results: list[Mapping[str, Any]] = []
     thread = threading.Thread(
         target=lambda: results.append(
-            theirs.run(computation({}, {"secret": secret}), tmp_path / "theirs-out")
+            theirs.run(computation({}, {"secret": secret}), tmp_path / token)
         )
     )
     thread.start()
