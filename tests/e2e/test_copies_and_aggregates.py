@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from e2e.test_demo import demo
 from e2e.test_market_commands import AtMarket
 from visdm.demo.images import write_digits
 
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CLASSES = ("0", "1", "7")
-ORIGINAL, COPY, CLOSED = 4, 5, 6
-"""Assets that come to the demo's market, after two of its suppliers and its model."""
+ORIGINAL, COPY, CLOSED = 5, 6, 7
+"""Assets that come to the demo's market, after three of its suppliers and its model."""
 
 EACH, TAKEN, REPEATED = 12, 8, 2
 """Images per class of the original; what the copy takes of a class, and repeats of its own."""
@@ -38,9 +37,7 @@ def part(digits: Path, target: Path, pieces: Mapping[str, Sequence[int]], level:
 
 
 @pytest.fixture(scope="module")
-def stocked(
-    few_images: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict[str, Any]]:
+def stocked(traded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """Return a market with an original, a copy of most of it, and an asset that tells no rows;
     and what was said as the last was registered.
     """
@@ -48,7 +45,7 @@ def stocked(
     digits = folder / "digits"
     write_digits(digits)
     home = folder / "market"
-    demo(home, "--data", few_images, "--suppliers", "2")
+    shutil.copytree(traded, home)
     at = AtMarket(home)
     original = range(20, 20 + EACH)
     own = range(60, 60 + REPEATED)

@@ -7,23 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from e2e.test_demo import demo
 from e2e.test_market_commands import AtMarket
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def traded(few_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("traded") / "out"
-    demo(out, "--data", few_images, "--suppliers", "2")
-    return out
-
-
 @pytest.fixture
-def at(traded: Path, tmp_path: Path) -> AtMarket:
-    shutil.copytree(traded, tmp_path / "market")
+def at(finished: Path, tmp_path: Path) -> AtMarket:
+    shutil.copytree(finished, tmp_path / "market")
     return AtMarket(tmp_path / "market")
 
 

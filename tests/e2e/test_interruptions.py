@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,20 @@ class Failing(InProcess):
 @pytest.fixture
 def settings(few_images: Path, monkeypatch: pytest.MonkeyPatch) -> place.Settings:
     monkeypatch.setattr("visdm.wiring.Bubblewrap", InProcess)
-    return place.Settings(3, place.absolute([few_images]), (50_000, 100_000), 7)
+    return _settings(few_images)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(few_images: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
+    """Return the folder of a trade that nothing cut off, to be copied, and what came of it."""
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("visdm.wiring.Bubblewrap", InProcess)
+        return out, tell(_settings(few_images), out, Quiet())
+
+
+def _settings(images: Path) -> place.Settings:
+    return place.Settings(3, place.absolute([images]), (50_000, 100_000), 7)
 
 
 def _books(summary: Summary) -> dict[str, Any]:
@@ -69,9 +83,12 @@ def _books(summary: Summary) -> dict[str, Any]:
 
 
 def test_cut_off_after_every_transaction_the_trade_ends_with_the_same_books(
-    settings: place.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: place.Settings,
+    undisturbed: tuple[Path, Summary],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    expected = tell(settings, tmp_path / "undisturbed", Quiet())
+    _, expected = undisturbed
     real = session.transact
 
     def kill_after_one(*arguments: object) -> None:
@@ -136,8 +153,11 @@ def test_after_a_refund_the_next_run_is_a_new_trade(
     assert tell(settings, tmp_path / "out", Quiet()).balanced
 
 
-def test_a_finished_demo_is_replaced_by_the_next(settings: place.Settings, tmp_path: Path) -> None:
-    first = tell(settings, tmp_path / "out", Quiet())
+def test_a_finished_demo_is_replaced_by_the_next(
+    settings: place.Settings, undisturbed: tuple[Path, Summary], tmp_path: Path
+) -> None:
+    finished, first = undisturbed
+    shutil.copytree(finished, tmp_path / "out")
     other = place.Settings(2, settings.sources, settings.ladder, 8)
     second = tell(other, tmp_path / "out", Quiet())
     assert second.round != first.round

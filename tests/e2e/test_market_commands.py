@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.test_demo import demo
 from e2e.typed import Typed
 
 if TYPE_CHECKING:
@@ -26,13 +25,6 @@ class AtMarket(Typed):
 
     def balance(self, name: str) -> int:
         return int(self.json("earnings", "show", name)["balance"])
-
-
-@pytest.fixture(scope="module")
-def finished(few_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("finished") / "out"
-    demo(out, "--data", few_images, "--suppliers", "3")
-    return out
 
 
 @pytest.fixture

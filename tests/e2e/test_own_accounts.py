@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.test_demo import demo
 from e2e.typed import Typed
 
 if TYPE_CHECKING:
@@ -17,21 +16,23 @@ PASSWORD = "correct horse"  # noqa: S105  # a test's
 
 
 @pytest.fixture(scope="module")
-def finished(few_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("finished") / "out"
-    demo(out, "--data", few_images, "--suppliers", "2")
-    return out
+def account(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the keys of an account `ann` of one's own, and its password."""
+    folder = tmp_path_factory.mktemp("account")
+    secret = folder / "password"
+    secret.write_text(PASSWORD)
+    secret.chmod(0o600)
+    keys = ("--keys", folder / "keys", "--password-file", secret)
+    Typed(*keys).ok("account", "create", "ann")
+    return folder
 
 
 @pytest.fixture
-def at(finished: Path, tmp_path: Path) -> Typed:
-    """A market's copy, and an account `ann` of one's own."""
+def at(finished: Path, account: Path, tmp_path: Path) -> Typed:
+    """A market's copy, and a copy of the account."""
     shutil.copytree(finished, tmp_path / "market")
-    secret = tmp_path / "password"
-    secret.write_text(PASSWORD)
-    secret.chmod(0o600)
-    keys = ("--keys", tmp_path / "keys", "--password-file", secret)
-    Typed(*keys).ok("account", "create", "ann")
+    shutil.copytree(account, tmp_path, dirs_exist_ok=True)
+    keys = ("--keys", tmp_path / "keys", "--password-file", tmp_path / "password")
     return Typed("--home", tmp_path / "market", *keys)
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
-from e2e.test_demo import demo
 from e2e.test_market_commands import AtMarket
 from memory.sandbox import InProcess
 from visdm.demo.images import write_digits
@@ -62,11 +61,11 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stocked(few_images: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stocked(traded: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a demo's market with five more assets, of different worth."""
     folder = tmp_path_factory.mktemp("stocked")
     home = folder / "market"
-    demo(home, "--data", few_images, "--suppliers", "3")
+    shutil.copytree(traded, home)
     at = AtMarket(home)
     even = {label: slice(20, 32) for label in ("0", "1", "7")}
     uneven = {"0": slice(40, 70), "1": slice(40, 43)}
@@ -84,6 +83,15 @@ def stocked(few_images: Path, digits: Path, tmp_path_factory: pytest.TempPathFac
         at.ok("asset", "register", source, *more, "--as", "supplier-1")
     at.ok("provider", "run", "--as", "provider-1")
     return home
+
+
+@pytest.fixture(scope="module")
+def chosen(stocked: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the dataset file of a consumer who sampled all that fit."""
+    folder = tmp_path_factory.mktemp("chosen")
+    shutil.copytree(stocked, folder / "market")
+    AtMarket(folder / "market").ok("sample", "-o", folder / "dataset.json")
+    return (folder / "dataset.json").read_text()
 
 
 @pytest.fixture
@@ -173,8 +181,8 @@ def test_nothing_that_fits_says_why_and_leaves_no_file(at: AtMarket) -> None:
     assert not Path("dataset.json").exists()
 
 
-def test_an_asset_that_was_retired_since_stops_the_round(at: AtMarket) -> None:
-    at.ok("sample")
+def test_an_asset_that_was_retired_since_stops_the_round(at: AtMarket, chosen: str) -> None:
+    Path("dataset.json").write_text(chosen)
     at.ok("asset", "retire", str(SHARP), "--as", "supplier-1")
     error = at.refused("round", "open", "--dataset", "dataset.json")
     assert f"asset {SHARP} was retired by its owner since" in error
@@ -193,10 +201,14 @@ def test_an_asset_that_was_retired_since_stops_the_round(at: AtMarket) -> None:
         (lambda kept: kept.update(provider=7), "unknown provider: 7"),
     ],
 )
-def test_a_file_that_is_not_true_is_refused(at: AtMarket, change: Any, said: str) -> None:  # noqa: ANN401  # a function
-    at.ok("sample")
+def test_a_file_that_is_not_true_is_refused(
+    at: AtMarket,
+    chosen: str,
+    change: Any,  # noqa: ANN401  # a function
+    said: str,
+) -> None:
     before = at.json("round", "list")
-    kept = json.loads(Path("dataset.json").read_text())
+    kept = json.loads(chosen)
     change(kept)
     Path("dataset.json").write_text(json.dumps(kept))
     assert said in at.refused("round", "open", "--dataset", "dataset.json")

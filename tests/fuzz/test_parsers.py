@@ -1,4 +1,4 @@
-"""Half a minute of coverage-guided fuzzing for each parser of what strangers write.
+"""Ten seconds of coverage-guided fuzzing for each parser of what strangers write.
 
 `make fuzz-parsers` does the same for as long as FUZZ_SECONDS says.
 """
@@ -18,7 +18,7 @@ import pytest
 
 from fuzz.seeds import SEEDS
 
-SECONDS = int(os.environ.get("FUZZ_SECONDS", "30"))
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "10"))
 TESTS = Path(__file__).resolve().parents[1]
 OPTIONS = ("-timeout=10", "-max_len=4096", "-print_final_stats=1")
 SHOWN = 4096

@@ -21,6 +21,7 @@ from visdm.cli.frame import (
     round_named,
     seconds_left,
 )
+from visdm.cli.walls import sandbox_option
 from visdm.demo import place
 from visdm.demo.summary import money
 from visdm.demo.telling import Narrator
@@ -32,7 +33,7 @@ from visdm.ports import Limits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from visdm.ports import BlobStore
+    from visdm.ports import BlobStore, Sandbox
 
 
 @click.group()
@@ -184,16 +185,16 @@ def provider() -> None:
 
 
 @provider.command("run")
-@click.option("--unsafe", is_flag=True, help="Run models without a sandbox.")
+@sandbox_option
 @as_option
 @home_option
-def provider_run(actor: str, home: Path, *, unsafe: bool) -> None:
+def provider_run(actor: str, home: Path, *, sandbox: Sandbox) -> None:
     """Describe the assets and compute the jobs that wait, then end.
 
     A job that cannot be computed is given up: its consumer has the money back at once.
     """
     narrator = Narrator(Console(stderr=True), MachineClock().seconds)
-    with market(home, unsafe=unsafe) as world:
+    with market(home, sandbox=sandbox) as world:
         computing = world.provider(actor, Limits())
         for asset in computing.undescribed():
             with narrator.step("describe", f"Describe asset {asset.asset}") as progress:

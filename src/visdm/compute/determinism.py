@@ -8,6 +8,7 @@ round differently, which is why the report names them.
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 
 import numpy as np
@@ -15,9 +16,14 @@ import torch
 
 
 def settle(threads: int) -> None:
-    """Fix the thread count, and have torch refuse what it cannot compute reproducibly."""
+    """Fix the thread count, and have torch refuse what it cannot compute reproducibly.
+
+    `torch.use_deterministic_algorithms` is the same and tells torch's compiler too, for which it
+    loads it: as long a wait as for torch itself. The variable tells it when a script does so.
+    """
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)  # noqa: FBT003 - torch's own signature
+    os.environ["TORCHINDUCTOR_DETERMINISTIC"] = "1"
+    torch.set_deterministic_debug_mode("error")
 
 
 def derive(seed: int, *words: object) -> int:

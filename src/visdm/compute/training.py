@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import cross_entropy
 
+from visdm.compute.descent import Adam, Sgd
 from visdm.compute.determinism import sow
 from visdm.compute.scripts import blaming
 from visdm.errors import JobError
@@ -21,14 +22,12 @@ from visdm.errors import JobError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from visdm.compute.descent import Descent
     from visdm.compute.samples import Samples
     from visdm.domain.models import ModelConfig
 
 _EVALUATED = 256
 """Images that are evaluated at once."""
-
-MOMENTUM = 0.9
-"""Of stochastic gradient descent."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,11 @@ class Score:
         return self.correct / self.samples
 
 
-def optimizer(network: nn.Module, recipe: ModelConfig) -> torch.optim.Optimizer:
+def optimizer(network: nn.Module, recipe: ModelConfig) -> Descent:
     """Return the recipe's optimizer over what the network lets be trained."""
     weights = [weight for weight in network.parameters() if weight.requires_grad]
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(weights, lr=recipe.learning_rate, momentum=MOMENTUM)
-    return torch.optim.Adam(weights, lr=recipe.learning_rate, fused=True)
+    made = Sgd if recipe.optimizer == "sgd" else Adam
+    return made(weights, recipe.learning_rate)
 
 
 def fit(
@@ -71,8 +69,7 @@ def fit(
         shuffled = chosen[torch.randperm(len(chosen), generator=order)]
         for place, batch in enumerate(shuffled.tensor_split(batches)):
             done = (epoch * batches + place) / steps
-            for group in descent.param_groups:
-                group["lr"] = recipe.learning_rate * (1 - done)
+            descent.rate = recipe.learning_rate * (1 - done)
             loss = step(network, descent, samples.images[batch], samples.labels[batch])
             if not math.isfinite(loss):
                 raise JobError(
@@ -81,19 +78,15 @@ def fit(
                 )
 
 
-def step(
-    network: nn.Module, descent: torch.optim.Optimizer, images: Tensor, labels: Tensor
-) -> float:
+def step(network: nn.Module, descent: Descent, images: Tensor, labels: Tensor) -> float:
     """Learn from one batch of uint8 images; return its loss."""
     with blaming("while training"):
         return float(learn(network, descent, images, labels))
 
 
-def learn(
-    network: nn.Module, descent: torch.optim.Optimizer, images: Tensor, labels: Tensor
-) -> Tensor:
+def learn(network: nn.Module, descent: Descent, images: Tensor, labels: Tensor) -> Tensor:
     """Learn from one batch; return its loss as it is, since a tensor may have no numbers."""
-    descent.zero_grad(set_to_none=True)
+    descent.clear()
     loss = cross_entropy(network(prepared(images)).float(), labels)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     descent.step()

@@ -39,7 +39,7 @@ before = told("VmRSS")
 network = NETWORKS[name]()
 images = torch.randint(0, 256, (batch, 3, 32, 32), dtype=torch.uint8)
 descent = optimizer(network, model.config)
-for again in range(3):
+for again in range(2):  # from the second on the optimizer has its state
     learn(network, descent, images, torch.arange(batch) % 10)
 grown = told("VmHWM") - before
 print(json.dumps([costs(network, model, 10).training, grown]))
@@ -90,7 +90,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "batch"), [("perceptron", 128), ("convolutions", 192), ("transformer", 64)]
+    ("name", "batch"), [("perceptron", 128), ("convolutions", 96), ("transformer", 32)]
 )
 def test_training_memory_is_told_within_a_fifth_of_what_a_process_grows(
     name: str, batch: int

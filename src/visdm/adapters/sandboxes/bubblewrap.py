@@ -233,6 +233,7 @@ def _lent(shown: view.View, uid: int, passed: _Passed) -> list[str]:
 
 
 def shown_of(staging: Staging) -> view.View:
+    """Return the view of the job itself: its file, inputs and output."""
     inputs = {
         str(_JOB / "inputs" / name): view.Shown("--ro-bind", str(path))
         for name, path in staging.inputs.items()
@@ -286,6 +287,7 @@ def account() -> int:
 
 
 def first_line(log: Path) -> str:
+    """Return the beginning of what a job printed."""
     try:
         text = log.read_text(errors="replace")
     except OSError:

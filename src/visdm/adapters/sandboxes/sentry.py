@@ -7,7 +7,6 @@ or not, and mappings of it do not.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 

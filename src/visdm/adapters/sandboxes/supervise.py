@@ -45,9 +45,9 @@ def supervise(
     """Watch a job, started under a reaper, to its end; return its exit code.
 
     Every process of it is then gone, also where it outgrew a limit and `JobError` is
-    raised. `log` gets what it printed. What is in `rooms` counts as memory; `group` is
-    asked at the end whether the kernel ended a process for its memory; `trees` looks at the
-    processes.
+    raised. `log` gets what it printed. What is in `rooms` counts as memory; `group`
+    counts it itself, and is asked whether the kernel ended a process for its memory. `trees`
+    looks at the processes.
     """
     kept = Log(_private(log))
     lines = ProgressLines(kept, progress)
@@ -122,7 +122,8 @@ class _Checks:
     def pass_or_raise(self) -> None:
         """Raise `JobError` when a limit is passed."""
         limits = self.limits
-        held = self.rooms.used() if self.rooms else 0
+        # A group counts files in memory itself, and those that are mapped once.
+        held = self.rooms.used() if self.rooms and not self.group else 0
         usage = self.tree.usage(limits.memory - held)
         killed = self.group is not None and self.group.out_of_memory()  # one; the others may wait
         if killed or usage.memory + held > limits.memory:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from attacks.hostile import SLEEP, computation, processes, script, until
-from visdm.adapters.sandboxes import Bubblewrap, group
+from visdm.adapters.sandboxes import Bubblewrap, bubblewrap, group
 from visdm.adapters.sandboxes.rooms import Room, Rooms
 from visdm.errors import JobError, SandboxError
 
@@ -106,6 +106,38 @@ def test_a_result_of_many_files_comes_out_of_its_room_whole(tmp_path: Path) -> N
     assert made == {str(n): bytes([n]) * n for n in range(200)}
 
 
+WITHOUT_A_GROUP = {
+    "files that nobody maps": """
+        held = []
+        for folder in ("/tmp", "/dev/shm"):
+            file = open(folder + "/hoard", "wb")
+            os.unlink(file.name)
+            file.write(bytes(44 << 20))
+            file.flush()
+            held.append(file)
+        more = b"x" * (120 << 20)
+        time.sleep(20)
+        """,
+    "several processes": """
+        for _ in range(4):
+            if os.fork() == 0:
+                held = b"x" * (60 << 20)
+                time.sleep(20)
+                os._exit(0)
+        time.sleep(20)
+        """,
+}
+
+
+@pytest.mark.parametrize("hoard", WITHOUT_A_GROUP.values(), ids=WITHOUT_A_GROUP)
+def test_without_a_control_group_memory_is_counted_by_looking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hoard: str
+) -> None:
+    monkeypatch.setattr(bubblewrap, "group", lambda *_: None)
+    with pytest.raises(JobError, match="bytes of memory"):
+        Bubblewrap(entry=script(hoard)).run(computation({}, {}, memory=180 * MIB), tmp_path / "o")
+
+
 @pytest.mark.usefixtures("grouped")
 def test_memory_that_the_kernel_holds_for_sockets_is_counted(tmp_path: Path) -> None:
     """No process maps it, and no file shows it."""
@@ -128,3 +160,21 @@ def test_memory_that_the_kernel_holds_for_sockets_is_counted(tmp_path: Path) -> 
     )
     with pytest.raises(JobError, match="bytes of memory"):
         Bubblewrap(entry=hoard).run(computation({}, {}, memory=180 * MIB), tmp_path / "o")
+
+
+def test_of_groups_of_version_2_those_that_hand_memory_on_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The layout is systemd's for a user's services; the files are plain ones."""
+    ours = tmp_path / "user.slice" / "app.slice" / "visdm.service"
+    ours.mkdir(parents=True)
+    for place, hands_on in ((tmp_path, "cpu memory pids"), (ours.parent, "memory pids")):
+        (place / "cgroup.subtree_control").write_text(hands_on)
+    (ours / "cgroup.subtree_control").write_text("")
+    (ours.parents[1] / "cgroup.subtree_control").write_text("cpu")
+    mounts, groups = tmp_path / "mounts", tmp_path / "groups"
+    mounts.write_text(f"25 1 0:22 / {tmp_path} rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n")
+    groups.write_text("0::/user.slice/app.slice/visdm.service\n")
+    monkeypatch.setattr(group, "_MOUNTS", mounts)
+    monkeypatch.setattr(group, "_OURS", groups)
+    assert list(group._delegated()) == [ours.parent, tmp_path]
