@@ -25,7 +25,7 @@ def test_processes_of_the_host_cannot_be_seen(attack: Attack) -> None:
     with bystander() as process:
         outside, inside = attack("answer([int(n) for n in os.listdir('/proc') if n.isdecimal()])")
     assert process.pid in outside
-    assert len(inside) == 2
+    assert len(inside) in {1, 2}  # the job alone, or what it waits under too
 
 
 def test_a_signal_does_not_reach_the_host(attack: Attack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import textwrap
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    return tmp_path / "output"
+    return tmp_path / f"output-{secrets.token_hex(8)}"  # found in no other process
 
 
 @pytest.fixture

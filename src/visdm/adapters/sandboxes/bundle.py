@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _OPEN_FILES = 4096
 _PROCESSORS = {"x86_64": "SCMP_ARCH_X86_64", "aarch64": "SCMP_ARCH_AARCH64"}
 _PLAIN = ["nosuid", "nodev", "noexec"]
+_SYSTEM = {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro", *_PLAIN]}
+"""The sentry's own; it is there in any case, and this way not writable."""
 
 
 class Program(NamedTuple):
@@ -40,7 +42,7 @@ def write_bundle(folder: Path, program: Program, view: View, memory: Mapping[str
     """Write the bundle; `memory` are folders in memory and the bytes that each holds."""
     root = folder / "root"
     root.mkdir(parents=True)
-    mounts = [_in_memory(path, size) for path, size in memory.items()]
+    mounts = [_SYSTEM, *(_in_memory(path, size) for path, size in memory.items())]
     for path, shown in view.items():
         if shown.option == "--dev-bind":  # gVisor has devices of its own
             continue

@@ -25,15 +25,16 @@ class SentryTree(Tree):
     def usage(self, most_memory: int) -> Usage:
         """See `Tree.usage`; without gVisor's own memory."""
         pids, _ = beneath(self.reaper.pid)
-        held, shared = _held(pids), ()
+        held = _held(pids)
+        shared: tuple[str, ...] = ()
         if held is None:  # not ours to look at: its mappings are the next best
             held, shared = 0, ("RssShmem:", "Pss_Shmem:")
-        memory = held + _sum(pids, "status", ("RssAnon:", "RssFile:", "VmSwap:", *shared))
-        if memory > most_memory + OWN_MEMORY:
+        others = _sum(pids, "status", ("RssAnon:", "RssFile:", "VmSwap:", *shared))
+        if held + others > most_memory + OWN_MEMORY:
             with suppress(PermissionError):
                 fields = ("Pss_Anon:", "Pss_File:", "SwapPss:", *shared)
-                memory = held + _sum(pids, "smaps_rollup", fields)
-        return Usage(max(0, memory - OWN_MEMORY), tasks=0)
+                others = _sum(pids, "smaps_rollup", fields)
+        return Usage(held + max(0, others - OWN_MEMORY), tasks=0)
 
 
 def _sum(pids: list[int], report: str, fields: tuple[str, ...]) -> int:
