@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from visdm import wiring
 from visdm.adapters.sandboxes import BareProcess, Bubblewrap, Gvisor
-from visdm.cli import main
+from visdm.cli import visdm
 from visdm.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +40,6 @@ def test_no_sandbox_is_taken_only_when_it_is_said_to_be_unsafe(kind: str, *, uns
     ],
 )
 def test_half_a_word_for_no_sandbox_runs_nothing(tmp_path: Path, words: list[str]) -> None:
-    done = CliRunner().invoke(main, ["model", "profile", str(tmp_path / "none such"), *words])
+    done = CliRunner().invoke(visdm, ["model", "profile", str(tmp_path / "none such"), *words])
     assert done.exit_code != 0
     assert "none such" not in done.output
