@@ -53,7 +53,7 @@ _OWN_TASKS = 256
 """Tasks of the host that gVisor takes for itself, at most."""
 
 _SETUP_FAILED = 128
-_HINT = "see `runsc --rootless --network=none do true`, and docs/provider.md"
+_HINT = "see what `runsc --rootless --network=none do true` says, or take --sandbox bubblewrap"
 
 
 class Gvisor:
