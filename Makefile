@@ -19,7 +19,7 @@ demo: ## set up and run a whole trade on real images (make demo ARGS="--out DIR"
 	@.venv/bin/visdm demo $(ARGS)
 
 test: check ## set up, check, then run every test (ARGS are pytest's; with any, forge is left out)
-	$(SETUP) dev forge sandbox
+	$(SETUP) dev forge sandbox gvisor
 ifneq ($(ARGS),)
 	@$(PYTHON) -m pytest $(ARGS)
 else

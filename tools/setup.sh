@@ -7,6 +7,7 @@
 #   slither  the static analyser of the contracts, in build/tools
 #   halmos   their prover, in build/tools
 #   sandbox  bubblewrap and libseccomp2
+#   gvisor   runsc, a second sandbox; where apt-get has none, its tests are skipped
 # A part that is there already costs a comparison of files. Needs Python >= 3.11 and a network.
 set -eu
 cd "$(dirname "$0")/.."
@@ -149,9 +150,18 @@ set_up_sandbox() {
     fi
 }
 
+set_up_gvisor() {
+    if command -v runsc >/dev/null; then return; fi
+    if [ "$(id -u)" = 0 ] && apt-cache show runsc >/dev/null 2>&1; then
+        debian_install runsc "gVisor's runsc is missing"
+    else
+        say "no runsc here (see gvisor.dev); the tests over gVisor are skipped"
+    fi
+}
+
 for part in "$@"; do
     case $part in
-    demo | dev | node | forge | slither | halmos | sandbox) "set_up_$part" ;;
+    demo | dev | node | forge | slither | halmos | sandbox | gvisor) "set_up_$part" ;;
     *) fail "unknown part: $part" "the parts are listed at the top of tools/setup.sh" ;;
     esac
 done

@@ -29,7 +29,7 @@ from visdm.adapters.evm.session import Ledger, send_ether
 from visdm.adapters.keys import KeyFolder, read_secret
 from visdm.adapters.machine import MachineClock, MachineScratch
 from visdm.adapters.packages import FilePackages
-from visdm.adapters.sandboxes import BareProcess, Bubblewrap
+from visdm.adapters.sandboxes import BareProcess, Bubblewrap, Gvisor
 from visdm.adapters.vault import AgeVault
 from visdm.adapters.verdicts import FileVerdicts
 from visdm.errors import InputError, KeyFileError, OutputError, UnknownError
@@ -267,9 +267,24 @@ def scratch() -> Scratch:
     return MachineScratch(Path(tempfile.gettempdir()) / f"visdm-{os.getuid()}")
 
 
-def sandbox(*, unsafe: bool = False) -> Sandbox:
-    """Return what computations run in; with `unsafe` it is none."""
-    return BareProcess() if unsafe else Bubblewrap()
+NO_SANDBOX = "none"
+SANDBOXES: Mapping[str, Callable[[], Sandbox]] = {
+    "bubblewrap": Bubblewrap,
+    "gvisor": Gvisor,
+    NO_SANDBOX: BareProcess,
+}
+
+
+def sandbox(kind: str = "bubblewrap", *, unsafe: bool = False) -> Sandbox:
+    """Return what computations run in, by its name in `SANDBOXES`.
+
+    Raises `InputError` where it is none and that is not said to be unsafe, or the reverse.
+    """
+    if unsafe != (kind == NO_SANDBOX):
+        problem = "is no sandbox" if kind == NO_SANDBOX else "is a sandbox, which is not unsafe"
+        hint = f"say --sandbox {NO_SANDBOX} and --unsafe together, or neither"
+        raise InputError(f"{kind} {problem}", hint=hint)
+    return SANDBOXES[kind]()
 
 
 def accounts(folder: Path) -> KeyFolder:
@@ -301,14 +316,14 @@ def open_world(
     confirmations: int = 0,
     stores: Sequence[str] = (),
     own: OwnAccounts | None = None,
-    unsafe: bool = False,
+    computes: Sandbox | None = None,
 ) -> Iterator[World]:
     """Open the world in `folder`, or begin it. `names` are its accounts, operator included.
 
     Its chain is at the node `node_url`, or else in the folder: reached through the process that
     serves it, where one does. At a node, what `confirmations` blocks did not follow yet is not
     believed. Blobs go to its own folder and to `stores`; `own` are accounts of
-    other keys. With `unsafe` computations run without a sandbox.
+    other keys. Computations run in `computes`.
     Raises `InputError`, `OutputError`, `ChainError`.
     """
     try:
@@ -327,7 +342,7 @@ def open_world(
             ledger=Ledger(node.web3, market, depth=confirmations if node_url else 0),
             # Not by its place: a folder may be called what a place may not.
             store=_together([BlockFolder(folder / BLOBS), *map(store_at, stores)]),
-            sandbox=sandbox(unsafe=unsafe),
+            sandbox=computes or sandbox(),
             own=own,
         )
     finally:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from visdm.adapters.sandboxes import Bubblewrap
+from visdm.adapters.sandboxes import Bubblewrap, Gvisor
 from visdm.ports import Computation, Limits
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Attack = Callable[..., tuple[Any, Any]]
 
-Make = type[Bubblewrap]
+Make = type[Bubblewrap | Gvisor]
 """A kind of sandbox."""
 
 PRELUDE = """
@@ -79,14 +79,18 @@ def bystander(**variables: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def processes(token: str) -> list[int]:
-    """Return the processes of the host with `token` among their arguments."""
+    """Return the processes of the host with `token` among their arguments.
+
+    gVisor's are not those of the job: theirs name its folder, so `token` names the output too.
+    """
+    folder = f"/{token}/.job-".encode()
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if token.encode() in words:
+        if token.encode() in words or any(folder in word for word in words):
             found.append(int(path.parent.name))
     return found
 

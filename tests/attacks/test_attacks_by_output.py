@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,7 +32,7 @@ def test_nothing_that_a_job_writes_can_be_run(attack: Attack, folder: str) -> No
         os.unlink(program)
         """,
         folder=folder,
-        program=shutil.which("prlimit"),
+        program=sys.executable,
     )
     assert outside == "done"
     assert inside == "PermissionError"

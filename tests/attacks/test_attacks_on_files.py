@@ -45,7 +45,7 @@ def test_another_jobs_input_cannot_be_read(walled: Make, tmp_path: Path) -> None
     secret = tmp_path / "theirs"
     secret.write_text("pixels of somebody else")
     token = secrets.token_hex(8)
-    waiting = script("time.sleep(1.5); answer(open(inputs['secret']).read())")
+    waiting = script("time.sleep(4); answer(open(inputs['secret']).read())")
     theirs = walled(entry=(*waiting, token))
     search = """
         found = []
@@ -60,7 +60,7 @@ def test_another_jobs_input_cannot_be_read(walled: Make, tmp_path: Path) -> None
     results: list[Mapping[str, Any]] = []
     thread = threading.Thread(
         target=lambda: results.append(
-            theirs.run(computation({}, {"secret": secret}), tmp_path / "theirs-out")
+            theirs.run(computation({}, {"secret": secret}), tmp_path / token)
         )
     )
     thread.start()

@@ -181,7 +181,7 @@ def test_a_script_that_spins_is_ended_although_its_provider_sleeps(
         from visdm.ports import Computation, Limits
         sandbox = {walled.__name__}(entry=("-c", "while True: pass", "{token}"))
         sandbox._checked = True
-        sandbox.run(Computation("", {{}}, {{}}, Limits(seconds=1)), Path({str(tmp_path / "o")!r}))
+        sandbox.run(Computation("", {{}}, {{}}, Limits(seconds=1)), Path({str(tmp_path / token)!r}))
         """
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(provider)]) as process:
         try:

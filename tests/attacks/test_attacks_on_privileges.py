@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 def test_there_are_no_capabilities_and_none_can_be_had(attack: Attack) -> None:
     outside, inside = attack(
         """
+        import ctypes
         with open("/proc/self/status") as file:
-            answer(dict(line.rstrip().split(":\\t") for line in file if line[:3] in ("Cap", "NoN")))
+            found = dict(line.rstrip().split(":\\t") for line in file if line[:3] == "Cap")
+        answer(found | {"NoNewPrivs": ctypes.CDLL(None).prctl(39, 0, 0, 0, 0)})
         """
     )
     assert int(outside["CapBnd"], 16) != 0
-    assert outside["NoNewPrivs"] == "0"
+    assert outside["NoNewPrivs"] == 0
     assert {int(mask, 16) for name, mask in inside.items() if name.startswith("Cap")} == {0}
-    assert inside["NoNewPrivs"] == "1"
+    assert inside["NoNewPrivs"] == 1
 
 
 @as_root
@@ -54,7 +56,8 @@ def test_a_job_of_root_has_an_account_of_its_own(walled: Make, tmp_path: Path) -
 def test_root_cannot_be_become(attack: Attack) -> None:
     outside, inside = attack("answer([tries(lambda: os.setuid(0)), os.getuid()])")
     assert outside == ["done", 0]
-    assert inside in (["PermissionError", 1000], ["OSError", 1000])
+    assert inside[0] in {"PermissionError", "OSError"}
+    assert inside[1] != 0
 
 
 def test_no_further_user_namespace_can_be_made(attack: Attack) -> None:

@@ -25,7 +25,7 @@ def test_processes_of_the_host_cannot_be_seen(attack: Attack) -> None:
     with bystander() as process:
         outside, inside = attack("answer([int(n) for n in os.listdir('/proc') if n.isdecimal()])")
     assert process.pid in outside
-    assert len(inside) == 2
+    assert len(inside) in {1, 2}  # the job alone, or what it waits under too
 
 
 def test_a_signal_does_not_reach_the_host(attack: Attack) -> None:
@@ -87,7 +87,7 @@ def test_the_job_dies_with_a_provider_that_is_killed(
         entry = ("-c", "import os; os.fork(); os.setsid(); {SLEEP}", "{token}")
         sandbox = {walled.__name__}(entry=entry)
         sandbox._checked = True
-        sandbox.run(Computation("", {{}}, {{}}), Path({str(tmp_path / "o")!r}))
+        sandbox.run(Computation("", {{}}, {{}}), Path({str(tmp_path / token)!r}))
         """
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(provider)]) as process:
         until(lambda: processes(token))
@@ -105,6 +105,6 @@ def test_a_hanging_job_is_gone_when_the_provider_interrupts(walled: Make, tmp_pa
 
     entry = script("print('progress 1 2', flush=True); time.sleep(60)")
     with pytest.raises(KeyboardInterrupt):
-        walled(entry=(*entry, token)).run(computation({}, {}), tmp_path / "o", interrupt)
+        walled(entry=(*entry, token)).run(computation({}, {}), tmp_path / token, interrupt)
     assert not processes(token)
-    assert list((tmp_path / "o").iterdir()) == []
+    assert list((tmp_path / token).iterdir()) == []

@@ -159,7 +159,7 @@ def test_an_unknown_account_is_named_with_those_that_are_known(
     few_images: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    options = ("--data", few_images, "--suppliers", "2", "--unsafe", "--json")
+    options = ("--data", few_images, "--suppliers", "2", "--sandbox", "none", "--unsafe", "--json")
     assert visdm("demo", "--out", out, *options).returncode == 0
     refused("earnings", "show", "supplier-9", "--home", out, naming="supplier-9")
     refused("asset", "show", "99", "--home", out, naming="99")

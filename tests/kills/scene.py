@@ -30,7 +30,7 @@ from visdm.demo.model_folder import write_model
 from visdm.domain.rounds import Task, Terms
 from visdm.domain.sampling import Criteria
 from visdm.ports import Limits, silent
-from visdm.wiring import key_of, open_world, packages
+from visdm.wiring import key_of, open_world, packages, sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -129,7 +129,7 @@ class Scene:
     @contextmanager
     def opened(self) -> Iterator[World]:
         """Open the copy, with the sandbox that hands over."""
-        with open_world(self.world, SEED, NAMES, unsafe=True) as world:
+        with open_world(self.world, SEED, NAMES, computes=sandbox("none", unsafe=True)) as world:
             yield replace(world, sandbox=HandingOver(self.answers))
 
     def private(self) -> Path:
@@ -149,7 +149,7 @@ class Scene:
     def _make(self) -> None:
         draft = self.folder / "draft"
         images = _images(self.folder / "images")
-        with open_world(draft, SEED, NAMES, unsafe=True) as opened:
+        with open_world(draft, SEED, NAMES, computes=sandbox("none", unsafe=True)) as opened:
             world = replace(opened, sandbox=Keeping(self.answers))
             world.deploy()
             provider = world.provider(PROVIDER, Limits())
@@ -166,7 +166,12 @@ class Scene:
             assert provider.describe_waiting() == {}
             _fund(world)
             world.supplier("supplier-3").offer(images / "c", name="c", provider=1)
-        with open_world(_copied(draft, self.folder / "tried"), SEED, NAMES, unsafe=True) as opened:
+        with open_world(
+            _copied(draft, self.folder / "tried"),
+            SEED,
+            NAMES,
+            computes=sandbox("none", unsafe=True),
+        ) as opened:
             provider = replace(opened, sandbox=Keeping(self.answers)).provider(PROVIDER, Limits())
             (round_,) = provider.pending_jobs()
             provider.run(round_)

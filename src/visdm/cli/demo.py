@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from visdm.adapters.machine import MachineClock
 from visdm.cli.frame import HOME, json_option, node_named, node_option, print_json
+from visdm.cli.walls import sandbox_option
 from visdm.demo import place
 from visdm.demo.story import tell
 from visdm.demo.telling import Narrator, show
 from visdm.errors import FolderError
+
+if TYPE_CHECKING:
+    from visdm.ports import Sandbox
 
 
 @click.command()
@@ -51,7 +56,7 @@ from visdm.errors import FolderError
     metavar="PLACE",
     help="Where blobs go too: a folder, or kubo:http://127.0.0.1:5001. Repeatable.",
 )
-@click.option("--unsafe", is_flag=True, help="Run the model without a sandbox.")
+@sandbox_option
 @node_option
 @json_option
 def demo(  # one parameter per option
@@ -62,7 +67,7 @@ def demo(  # one parameter per option
     out: Path,
     stores: tuple[str, ...],
     *,
-    unsafe: bool,
+    sandbox: Sandbox,
     as_json: bool,
 ) -> None:
     """Play a whole trade: five suppliers, one provider, one consumer, real images.
@@ -89,7 +94,7 @@ def demo(  # one parameter per option
     )
     # With --json the story goes to standard error, so that standard output is one object.
     console = Console(stderr=as_json)
-    summary = tell(settings, out, Narrator(console, MachineClock().seconds), unsafe=unsafe)
+    summary = tell(settings, out, Narrator(console, MachineClock().seconds), sandbox=sandbox)
     if as_json:
         print_json(summary.to_json())
     else:

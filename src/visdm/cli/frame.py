@@ -27,7 +27,7 @@ from visdm.wiring import World, open_world
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from visdm.ports import Chain, Progress
+    from visdm.ports import Chain, Progress, Sandbox
 
 HOME, NODE, CONFIRMATIONS = "visdm-demo", "visdm.node", "visdm.confirmations"
 """Where a market is by default; where a command's context has what its options say of a node."""
@@ -148,7 +148,7 @@ class Duration(click.ParamType[int]):
 
 
 @contextmanager
-def market(home: Path, *, unsafe: bool = False) -> Iterator[World]:
+def market(home: Path, *, sandbox: Sandbox | None = None) -> Iterator[World]:
     """Open the market that a demo left in `home`, at the node that it was made at or --node."""
     settings = place.recorded(home)
     node = node_named() or settings.node
@@ -160,7 +160,7 @@ def market(home: Path, *, unsafe: bool = False) -> Iterator[World]:
         confirmations=click.get_current_context().meta.get(CONFIRMATIONS, 0),
         stores=settings.stores,
         own=own_accounts(),
-        unsafe=unsafe,
+        computes=sandbox,
     ) as world:
         if not world.deployed:
             hint = "finish it with `visdm demo --out`"

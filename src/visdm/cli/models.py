@@ -9,11 +9,14 @@ import click
 
 from visdm import wiring
 from visdm.cli.frame import json_option, plain, print_json, print_rows, progress
+from visdm.cli.walls import sandbox_option
 from visdm.domain.regimes import MILLI
 from visdm.services.profiles import profile_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from visdm.ports import Sandbox
 
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -25,17 +28,15 @@ def model() -> None:
 
 @model.command("profile")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--unsafe", is_flag=True, help="Run the script without a sandbox.")
+@sandbox_option
 @json_option
-def model_profile(folder: Path, *, unsafe: bool, as_json: bool) -> None:
+def model_profile(folder: Path, *, sandbox: Sandbox, as_json: bool) -> None:
     """Profile the model in FOLDER as a provider would, offline: what owners see before they vote.
 
     Nothing is registered or uploaded. The script runs in the sandbox, on random images.
     """
     with progress("building, running, profiling") as shown:
-        found = profile_folder(
-            folder, wiring.packages(), wiring.scratch(), wiring.sandbox(unsafe=unsafe), shown
-        )
+        found = profile_folder(folder, wiring.packages(), wiring.scratch(), sandbox, shown)
     if as_json:
         print_json(found)
     else:

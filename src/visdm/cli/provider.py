@@ -19,6 +19,7 @@ from visdm.cli.frame import (
     market,
     print_fields,
 )
+from visdm.cli.walls import sandbox_option
 from visdm.demo import place
 from visdm.demo.telling import Narrator
 from visdm.errors import ChainError, JobError, UnknownError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from visdm.ports import Sandbox
     from visdm.wiring import World
 
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -112,7 +114,7 @@ def told(command: Callable[..., None]) -> Callable[..., None]:
 
 @provider.command("run")
 @click.option("--once", is_flag=True, help="Do what waits, then end.")
-@click.option("--unsafe", is_flag=True, help="Run models without a sandbox.")
+@sandbox_option
 @lent
 @click.option(
     "--grace",
@@ -124,7 +126,7 @@ def told(command: Callable[..., None]) -> Callable[..., None]:
 @told
 @as_option
 @home_option
-def provider_run(actor: str, home: Path, *, once: bool, unsafe: bool, **options: Any) -> None:  # noqa: ANN401  # what click read, by name
+def provider_run(actor: str, home: Path, *, once: bool, sandbox: Sandbox, **options: Any) -> None:  # noqa: ANN401  # what click read, by name
     """Follow the market: describe assets, compute jobs, settle them, until told to stop.
 
     A job that cannot be computed is given up: its consumer has the money back at once. What the
@@ -141,7 +143,7 @@ def provider_run(actor: str, home: Path, *, once: bool, unsafe: bool, **options:
     settings.resources()
     log = running.Log(options["log_format"], options["log_level"], sys.stderr)
     where = running.listening(options["listen"])
-    with market(home, unsafe=unsafe) as world, running.alone(world.private(actor)):
+    with market(home, sandbox=sandbox) as world, running.alone(world.private(actor)):
         if once:
             run_once(world, actor, settings)
             return

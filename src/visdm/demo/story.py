@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from visdm.ports import Progress
+    from visdm.ports import Progress, Sandbox
     from visdm.services.consumer import Consumer
     from visdm.services.provider import ComputeProvider
 
@@ -69,8 +69,10 @@ class Teller(Protocol):
         ...
 
 
-def tell(settings: Settings, out: Path, teller: Teller, *, unsafe: bool = False) -> Summary:
-    """Play the whole demo; write its products to `out`.
+def tell(
+    settings: Settings, out: Path, teller: Teller, *, sandbox: Sandbox | None = None
+) -> Summary:
+    """Play the whole demo; write its products to `out`. Models run in `sandbox`.
 
     Raises `VisdmError`. When the computation fails, the consumer has its money back first.
     """
@@ -85,7 +87,7 @@ def tell(settings: Settings, out: Path, teller: Teller, *, unsafe: bool = False)
         settings.names,
         node_url=settings.node,
         stores=settings.stores,
-        unsafe=unsafe,
+        computes=sandbox,
     ) as world:
         if world.deployed and not resumed:
             taken = f"that node has the market of seed {settings.seed} already"

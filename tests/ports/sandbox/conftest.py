@@ -1,7 +1,8 @@
-"""The sandboxes that the suite of the port `Sandbox` runs over: bubblewrap and a bare process."""
+"""The sandboxes that the suite of the port `Sandbox` runs over: every kind, and a bare process."""
 
 from __future__ import annotations
 
+import secrets
 import textwrap
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ports.sandbox.scripts import PRELUDE
-from visdm.adapters.sandboxes import BareProcess, Bubblewrap
+from visdm.adapters.sandboxes import BareProcess, Bubblewrap, Gvisor
 from visdm.errors import SandboxError
-from visdm.ports import Computation, Limits, Sandbox
+from visdm.ports import Computation, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,30 +21,30 @@ if TYPE_CHECKING:
     from ports.sandbox.scripts import Make, Run
 
 
+WALLED: dict[str, type[Bubblewrap | Gvisor]] = {"bubblewrap": Bubblewrap, "gvisor": Gvisor}
+
+
 @cache
-def missing() -> str:
+def missing(kind: str) -> str:
     try:
-        Bubblewrap().check()
+        WALLED[kind]().check()
     except SandboxError as error:
         return error.message
     return ""
 
 
-def bubblewrap(**options: Any) -> Sandbox:  # noqa: ANN401 - passed on as they are
-    if missing():
-        pytest.skip(missing())
-    return Bubblewrap(**options)
-
-
-@pytest.fixture(params=[bubblewrap, BareProcess], ids=["bubblewrap", "bare"])
+@pytest.fixture(params=[*WALLED, "bare"])
 def make(request: pytest.FixtureRequest) -> Make:
-    maker: Make = request.param
-    return maker
+    if request.param == "bare":
+        return BareProcess
+    if missing(request.param):
+        pytest.skip(missing(request.param))
+    return WALLED[request.param]
 
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    return tmp_path / "output"
+    return tmp_path / f"output-{secrets.token_hex(8)}"  # found in no other process
 
 
 @pytest.fixture

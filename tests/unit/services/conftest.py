@@ -11,7 +11,7 @@ from memory.sandbox import InProcess
 from visdm.demo.images import lay_out, write_digits
 from visdm.demo.model_folder import write_model
 from visdm.ports import Limits
-from visdm.wiring import open_world, packages
+from visdm.wiring import open_world, packages, sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ def model(parts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> P
 def joined(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a market in which everybody has joined; the provider has index 1."""
     folder = tmp_path_factory.mktemp("joined") / "world"
-    with open_world(folder, SEED, NAMES, unsafe=True) as opened:
+    with open_world(folder, SEED, NAMES, computes=sandbox("none", unsafe=True)) as opened:
         opened.deploy()
         opened.provider("provider-1", Limits()).join("EU", 10)
         opened.consumer("consumer-1").join()

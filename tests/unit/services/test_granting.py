@@ -22,7 +22,7 @@ from visdm.errors import (
 from visdm.ports import Limits
 from visdm.services import parcels
 from visdm.services.parcels import Parcel, parcel_of
-from visdm.wiring import open_world, packages
+from visdm.wiring import open_world, packages, sandbox
 
 if TYPE_CHECKING:
     from visdm.domain.assets import Asset
@@ -323,7 +323,9 @@ def test_a_forged_grant_on_a_gift_does_not_pass_for_ones_own_offer(
 
 
 def test_a_market_may_lie_in_a_folder_whose_name_holds_a_colon(tmp_path: Path) -> None:
-    with open_world(tmp_path / "kubo:x", 1, ("operator",), unsafe=True) as world:
+    with open_world(
+        tmp_path / "kubo:x", 1, ("operator",), computes=sandbox("none", unsafe=True)
+    ) as world:
         assert world.store.read(world.store.write(b"hello")) == b"hello"
         assert (world.folder / "blobs" / "pins").is_dir()
 
@@ -332,7 +334,9 @@ def test_a_relative_folder_that_looks_like_a_place_is_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with open_world(Path("kubo:x"), 1, ("operator",), unsafe=True) as world:
+    with open_world(
+        Path("kubo:x"), 1, ("operator",), computes=sandbox("none", unsafe=True)
+    ) as world:
         world.store.write(b"hello")
     assert (tmp_path / "kubo:x" / "blobs" / "pins").is_dir()
 

@@ -1,9 +1,9 @@
 """Running strangers' scripts on secret data (DESIGN section 8, promise 2).
 
-`Bubblewrap` is the sandbox; `BareProcess` has the same contract and no walls, for a
-provider who says `--unsafe`. Both stage a job in a hidden folder inside the output folder,
-run `python -m visdm.compute JOB-FILE`, watch the whole tree of processes, and hand over what
-it made only after every process of it is gone.
+`Bubblewrap` is the sandbox, `Gvisor` another of the same contract; `BareProcess` has that
+contract and no walls, for a provider who says `--sandbox none --unsafe`. All stage a job in a
+hidden folder inside the output folder, run `python -m visdm.compute JOB-FILE`, watch the whole
+tree of processes, and hand over what it made only after every process of it is gone.
 
 Covered by `Bubblewrap`, with tests in `tests/attacks` (walls) and `tests/ports/sandbox`
 (limits and results):
@@ -54,10 +54,23 @@ Not covered, so far:
 - for root, inputs that not everybody may read are copied for the time of the job;
 - exit code, choice of reason and timing of progress can carry a few bits out;
 - no GPU is passed in.
+
+`Gvisor` covers the same, with the same tests, and puts a kernel in user space between a
+script and the host's: a hole in a call that is let through is then one of that kernel. It
+counts the job's tasks itself. What it does not give (`LACKS` in `tests/attacks`; tried with
+Debian's release of December 2022):
+
+- outside, every job of root's runs as nobody, in a user namespace of its own;
+- a file in memory or the output cannot be started, but mapped to be run, as libraries are;
+- writable are also /dev and /dev/pts, the sentry's own, to none but its root; for a provider
+  that is not root, the job is that root, without capabilities;
+- up to `OWN_MEMORY` of files that are mapped is not counted, since gVisor's own is not;
+- it takes longer to start, and longer for each call (`visdm.experiments.latency`).
 """
 
 from visdm.adapters.sandboxes.bare import BareProcess
 from visdm.adapters.sandboxes.bubblewrap import Bubblewrap
+from visdm.adapters.sandboxes.gvisor import Gvisor
 from visdm.adapters.sandboxes.staging import log_of
 
-__all__ = ["BareProcess", "Bubblewrap", "log_of"]
+__all__ = ["BareProcess", "Bubblewrap", "Gvisor", "log_of"]

@@ -57,7 +57,7 @@ _SIGNALS = 128
 """Exit codes from here on stand for signals."""
 
 _HINT = "install the packages bubblewrap and util-linux, and permit user namespaces"
-_TRIAL = """
+TRIAL = """
 import json, sys, visdm
 folder = json.load(open(sys.argv[1]))["output"]
 open(folder + "/answer.json", "w").write("{}")
@@ -88,8 +88,8 @@ class Bubblewrap:
         Where only bubblewrap may use namespaces (AppArmor can see to that), a job's
         folders are not mounts of their own.
         """
-        self._mounts = _can_mount()
-        trial = Bubblewrap(entry=("-c", _TRIAL), threads=self._threads)
+        self._mounts = can_mount()
+        trial = Bubblewrap(entry=("-c", TRIAL), threads=self._threads)
         trial._mounts = self._mounts
         job = Computation("trial", {}, {}, Limits(seconds=60))
         with tempfile.TemporaryDirectory() as folder:
@@ -97,7 +97,7 @@ class Bubblewrap:
             try:
                 trial._run(job, output, silent)
             except (JobError, OutputError, SandboxError) as error:
-                said = _first_line(log_of(output)) or error.message
+                said = first_line(log_of(output)) or error.message
                 hint = error.hint if isinstance(error, SandboxError) else _HINT
                 raise SandboxError(f"no sandbox can be had here: {said}", hint=hint) from error
         self._checked = True
@@ -116,7 +116,7 @@ class Bubblewrap:
         return self._run(computation, output, progress)
 
     def _run(self, computation: Computation, output: Path, progress: Progress) -> Mapping[str, Any]:
-        uid, limits = _account(), computation.limits
+        uid, limits = account(), computation.limits
         with staged(computation, output, uid) as staging, ExitStack() as stack:
             staging.describe(computation, SEEN)
             passed, bounds = _Passed(stack), _bounds(stack, limits)
@@ -152,7 +152,7 @@ class Bubblewrap:
         return rooms
 
     def _command(self, staging: Staging, limits: Limits, uid: int, passed: _Passed) -> list[str]:
-        shown = view.base((tool("prlimit"),)) | _job(staging)
+        shown = view.base((tool("prlimit"),)) | shown_of(staging)
         lent = uid != os.geteuid()
         walls = [
             # First, or they would hide an environment that itself stands below /tmp.
@@ -232,7 +232,8 @@ def _lent(shown: view.View, uid: int, passed: _Passed) -> list[str]:
     ]
 
 
-def _job(staging: Staging) -> view.View:
+def shown_of(staging: Staging) -> view.View:
+    """Return the view of the job itself: its file, inputs and output."""
     inputs = {
         str(_JOB / "inputs" / name): view.Shown("--ro-bind", str(path))
         for name, path in staging.inputs.items()
@@ -251,7 +252,7 @@ def _shown_rooms(staging: Staging) -> view.View:
     }
 
 
-def _can_mount() -> bool:
+def can_mount() -> bool:
     """Tell whether the reaper can mount rooms."""
     with tempfile.TemporaryDirectory() as folder:
         room = Room(Path(folder), 1 << 16, 10, 0o700, os.geteuid())
@@ -275,7 +276,7 @@ def _variables(variables: Mapping[str, str]) -> Iterator[str]:
         yield from ("--setenv", name, value)
 
 
-def _account() -> int:
+def account() -> int:
     """Return the uid to run a job as: for root a fresh one, for others their own."""
     if os.geteuid() != 0:
         return os.geteuid()
@@ -285,7 +286,8 @@ def _account() -> int:
     return max(0, top - 2 - secrets.randbelow(min(1 << 24, top // 4 + 1)))
 
 
-def _first_line(log: Path) -> str:
+def first_line(log: Path) -> str:
+    """Return the beginning of what a job printed."""
     try:
         text = log.read_text(errors="replace")
     except OSError:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from visdm.ports import Limits
 
 _OPEN_FILES = 4096
+_PACKAGES = {"bwrap": "bubblewrap", "runsc": "runsc (of Debian, or see gvisor.dev)"}
 _REAPER = Path(__file__).with_name("reaper.py")
 
 
@@ -74,7 +75,7 @@ def tool(name: str) -> str:
     """Return the path of a program of the host. Raises `SandboxError` where it is missing."""
     if found := shutil.which(name):
         return found
-    package = "bubblewrap" if name == "bwrap" else "util-linux"
+    package = _PACKAGES.get(name, "util-linux")
     raise SandboxError(f"{name} is missing", hint=f"install the package {package}")
 
 

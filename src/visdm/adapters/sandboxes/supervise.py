@@ -40,16 +40,18 @@ def supervise(
     *,
     rooms: Rooms | None = None,
     group: Group | None = None,
+    trees: type[Tree] = Tree,
 ) -> int:
     """Watch a job, started under a reaper, to its end; return its exit code.
 
     Every process of it is then gone, also where it outgrew a limit and `JobError` is
     raised. `log` gets what it printed. What is in `rooms` counts as memory; `group`
-    counts it itself, and is asked whether the kernel ended a process for its memory.
+    counts it itself, and is asked whether the kernel ended a process for its memory. `trees`
+    looks at the processes.
     """
     kept = Log(_private(log))
     lines = ProgressLines(kept, progress)
-    tree = Tree(process)
+    tree = trees(process)
     try:
         with selectors.DefaultSelector() as selector:
             try:

@@ -26,7 +26,7 @@ class Tree:
     """All processes beneath a reaper (`visdm.adapters.sandboxes.reaper`), which ends last."""
 
     def __init__(self, reaper: subprocess.Popen[bytes]) -> None:
-        self._reaper = reaper
+        self.reaper = reaper
 
     def usage(self, most_memory: int) -> Usage:
         """Return what the tree uses.
@@ -34,7 +34,7 @@ class Tree:
         Pages that processes share count once, as far as that matters: the sum that counts
         them for each is cheap and never too low, so it is taken unless above `most_memory`.
         """
-        pids, tasks = _beneath(self._reaper.pid)
+        pids, tasks = beneath(self.reaper.pid)
         memory = sum(_resident(pid) for pid in pids)
         if memory > most_memory:
             memory = sum(_proportional(pid) for pid in pids)
@@ -42,15 +42,15 @@ class Tree:
 
     def end(self) -> None:
         """Kill every process; return when all are gone. Raises `SandboxError` if they stay."""
-        self._reaper.terminate()
+        self.reaper.terminate()
         try:
-            self._reaper.wait(_PATIENCE)
+            self.reaper.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
-            self._reaper.kill()
+            self.reaper.kill()
             raise SandboxError("processes of a job do not end", hint="see `ps`") from None
 
 
-def _beneath(reaper: int) -> tuple[list[int], int]:
+def beneath(reaper: int) -> tuple[list[int], int]:
     """Return the processes beneath, and the number of their threads."""
     pids, tasks = [reaper], -1
     for pid in pids:
@@ -63,18 +63,18 @@ def _beneath(reaper: int) -> tuple[list[int], int]:
 
 
 def _resident(pid: int) -> int:
-    return _sum(Path(f"/proc/{pid}/status"), ("VmRSS:", "VmSwap:"))
+    return sum_of(Path(f"/proc/{pid}/status"), ("VmRSS:", "VmSwap:"))
 
 
 def _proportional(pid: int) -> int:
     """Count a page that n processes share as 1/n; fall back on the resident set."""
     try:
-        return _sum(Path(f"/proc/{pid}/smaps_rollup"), ("Pss:", "SwapPss:"))
+        return sum_of(Path(f"/proc/{pid}/smaps_rollup"), ("Pss:", "SwapPss:"))
     except PermissionError:
         return _resident(pid)
 
 
-def _sum(report: Path, fields: tuple[str, ...]) -> int:
+def sum_of(report: Path, fields: tuple[str, ...]) -> int:
     """Sum up the fields, given in KiB; a process that is gone uses nothing."""
     try:
         lines = report.read_text().splitlines()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visdm.adapters.sandboxes import Bubblewrap
+from visdm.adapters.sandboxes import Bubblewrap, Gvisor
 from visdm.ports import Computation
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class Startup:
         return self.inside - self.bare
 
 
-def measure(runs: int = RUNS) -> Startup:
+def measure(runs: int = RUNS, kind: type[Bubblewrap | Gvisor] = Bubblewrap) -> Startup:
     """Measure. Raises `SandboxError` where there is no sandbox."""
-    sandbox = Bubblewrap(entry=("-c", _SCRIPT))
+    sandbox = kind(entry=("-c", _SCRIPT))
     sandbox.check()
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from visdm.adapters.sandboxes import BareProcess, Bubblewrap
+from visdm.adapters.sandboxes import BareProcess, Bubblewrap, Gvisor
 from visdm.domain.packages import MODEL_FILE, VALIDATION_FILE
 from visdm.ports import Computation, Sandbox
 from visdm.wiring import packages
@@ -42,9 +42,9 @@ class Training:
         return self.inside / self.outside
 
 
-def measure(runs: int = RUNS) -> Training:
+def measure(runs: int = RUNS, kind: type[Bubblewrap | Gvisor] = Bubblewrap) -> Training:
     """Measure. Raises `SandboxError` where there is no sandbox."""
-    ways: tuple[Sandbox, ...] = (BareProcess(), Bubblewrap())
+    ways: tuple[Sandbox, ...] = (BareProcess(), kind())
     times: tuple[list[float], list[float]] = ([], [])
     weights = set()
     with tempfile.TemporaryDirectory() as folder:
