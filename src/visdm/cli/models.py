@@ -77,6 +77,7 @@ def _lines(profile: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     )
     for key, value in profile["config"].items():
         yield f"config {plain(key)}", value
+    yield "weights", "brought, for tests" if profile["weights"] else "none to test"
     yield "epsilon", "none: this training is not private, nothing bounds what weights tell"
 
 

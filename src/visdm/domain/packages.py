@@ -19,6 +19,9 @@ DISCLOSURE_KEY = "visdm.disclosure"
 
 MODEL_FILE = "visdm.toml"
 VALIDATION_FILE = "validation.parquet"
+WEIGHTS_FILE = "weights.safetensors"
+"""Of a model package: the weights that a test job measures; none where it only trains."""
+
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 MAX_CLASSES = 10_000
@@ -55,10 +58,13 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A model package: `config` is its whole `visdm.toml`, `validation` the samples it brings."""
+    """A model package: `config` is its whole `visdm.toml`, `validation` the samples it brings,
+    `weights` whether it brings any.
+    """
 
     name: str
     config: Mapping[str, Any]
     validation: int
     digest: str
     size: int
+    weights: bool = False

@@ -78,6 +78,7 @@ def _profile(answer: Mapping[str, Any]) -> dict[str, Any]:
         "memory": {name: count(memory[name], MAX_SIZE) for name in MEMORY},
         "traced": answer["traced"],
         "epsilon": None,
+        "weights": expect(answer.get("weights", False), bool),
     }
 
 

@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from visdm.domain.assets import NO_RESERVE, Kind, State
 from visdm.domain.jobs import Job, JobState
-from visdm.domain.reports import Report, check
-from visdm.domain.rounds import Standing, tally
+from visdm.domain.packages import WEIGHTS_FILE
+from visdm.domain.reports import TEST, Report, check
+from visdm.domain.rounds import Standing, Task, tally
 from visdm.domain.sampling import choose
+from visdm.domain.testing import MIN_IMAGES, document, is_enough
+from visdm.domain.values import EQUAL
 from visdm.errors import BlobError, InputError, TermsError, UnknownError
 from visdm.ports import Computation, Limits, silent
 from visdm.services import parcels, prospects
 from visdm.services.fees import fee_of
 from visdm.services.parcels import Parcel
+from visdm.services.published import metadata_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from visdm.domain.assets import Asset
     from visdm.domain.datasets import Dataset
     from visdm.domain.demand import Wanted
     from visdm.domain.rounds import Ballot, Outcome, Terms
@@ -124,6 +129,7 @@ class Consumer:
         for round_, known in self.chain.rounds().items():
             if known == terms:
                 return round_
+        self._check_test(terms, terms.assets)
         return self.chain.open_round(terms)
 
     def submit(self, round_: str, ballots: Sequence[Ballot]) -> Mapping[int, str]:
@@ -167,6 +173,8 @@ class Consumer:
             outcome = self.expected(round_)
             if not outcome.price:
                 raise InputError(f"round {round_} has no price", hint="open another round")
+            dataset = [a for place, a in enumerate(terms.assets) if outcome.includes(place)]
+            self._check_test(terms, dataset)
             self.chain.fund(round_, outcome.price + terms.fee_cap)
         return self.chain.jobs()[round_]
 
@@ -188,7 +196,10 @@ class Consumer:
         return check(report, packages, terms, outcome, self._settled(round_), samples)
 
     def result(self, round_: str, target: Path) -> Report:
-        """Fetch, decrypt and check the result of a settled job; write it to `target`."""
+        """Fetch, decrypt and check the result of a settled job; write it to `target`.
+
+        Raises `BlobError` where it is not what its report says.
+        """
         report = self.report(round_)
         parcel = Parcel(self._settled(round_).result, report.grants)
         with self.scratch.folder() as private:
@@ -196,6 +207,8 @@ class Consumer:
             grant = parcels.receive(self.store, self.vault, parcel, plain)
             if grant.giver != self._provider_of(round_):
                 raise BlobError(parcel.package, "the result was not granted by its provider")
+            if grant.digest != report.digest or not self._is_told(report, plain):
+                raise BlobError(parcel.package, "the result is not what its report says")
             self.scratch.keep(plain, target)
         return report
 
@@ -228,6 +241,38 @@ class Consumer:
             return self.chain.rounds()[round_]
         except KeyError:
             raise UnknownError("round", round_, hint="see `visdm round list`") from None
+
+    def _check_test(self, terms: Terms, dataset: Sequence[int]) -> None:
+        """Raise `TermsError` where a round asks for a test that no provider could do."""
+        if terms.task is not Task.TEST:
+            return
+        if terms.method != EQUAL:
+            raise TermsError(
+                f"a test has no {terms.method} values", hint="its price is split equally"
+            )
+        assets = {asset.asset: asset for asset in self.chain.assets()}
+        images = sum(assets[number].samples for number in dataset if number in assets)
+        if not is_enough(images):
+            raise TermsError(
+                f"a test over {images} images tells too much of each",
+                hint=f"name assets with at least {MIN_IMAGES} in all",
+            )
+        model = assets.get(terms.model)
+        if model and model.metadata and not self._brings_weights(model):
+            raise TermsError(
+                f"model asset {terms.model} brings no weights to test",
+                hint=f"put {WEIGHTS_FILE} into its folder, and register it anew",
+            )
+
+    def _brings_weights(self, model: Asset) -> bool:
+        return bool(metadata_of(self.store, model).summary.get("weights"))
+
+    def _is_told(self, report: Report, plain: Path) -> bool:
+        """Whether a test delivers the figures of its report; of what else one knows the digest."""
+        if report.task != TEST:
+            return True
+        told = document(report.kept, report.correct, report.by_asset, report.metrics)
+        return self.scratch.read(plain, len(told) + 1) == told
 
     def _provider_of(self, round_: str) -> str:
         index = self.chain.rounds()[round_].provider

@@ -38,6 +38,7 @@ HONEST: dict[str, Any] = {
     "memory": {"training": 3_000, "inference": 1_000, "inference_batch": 2_000},
     "traced": "fake",
     "epsilon": None,
+    "weights": True,
 }
 
 

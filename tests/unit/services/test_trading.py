@@ -76,7 +76,7 @@ def test_an_asset_retired_after_funding_is_not_computed_on_and_the_money_comes_b
     ("changes", "reason"),
     [
         ({"method": "astrology"}, "astrology"),
-        ({"task": Task.TEST, "method": "equal"}, "test jobs"),
+        ({"task": Task.TEST, "method": "equal"}, "brings no weights to test"),
         ({"fee_cap": 0}, "fee cap"),
     ],
 )
