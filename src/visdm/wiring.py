@@ -2,7 +2,7 @@
 
 A *world* is a folder that holds a whole local market: an embedded chain, a block store and
 the private folder of each account. Accounts are named; their keys follow from the world's
-seed, so they guard play money only.
+seed, so they guard play money only. Its chain may also be at another node.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from eth_utils.crypto import keccak
 from visdm.adapters.blocks import BlockFolder, Gateway, Several, store_at
 from visdm.adapters.evm.daos import EvmDaos
 from visdm.adapters.evm.deploy import deploy, market_of
-from visdm.adapters.evm.embedded import EmbeddedNode
 from visdm.adapters.evm.history import Entry, history
 from visdm.adapters.evm.jobs import EvmChain
+from visdm.adapters.evm.nodes import node_in
 from visdm.adapters.evm.remote import RemoteNode
 from visdm.adapters.evm.session import Ledger, send_ether
 from visdm.adapters.keys import KeyFolder, read_secret
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
     from visdm.adapters.blocks import Blobs
+    from visdm.adapters.evm.nodes import Node
+    from visdm.adapters.evm.serving import NodeServer
     from visdm.adapters.keys import OpenedAccount
     from visdm.adapters.packages.source import Source
     from visdm.ports import BlobStore, Clock, Limits, Packages, Sandbox, Scratch
@@ -66,7 +68,7 @@ class World:
     folder: Path
     seed: int
     names: tuple[str, ...]
-    node: EmbeddedNode
+    node: Node
     ledger: Ledger
     store: BlobStore
     sandbox: Sandbox
@@ -79,7 +81,11 @@ class World:
         return MachineClock()
 
     def deploy(self) -> None:
-        """As the operator: put the contracts on the chain, where they are not yet."""
+        """As the operator: put the contracts on the chain, where they are not yet.
+
+        Its accounts get ether first, where the chain did not begin with theirs.
+        """
+        self.node.endow([self.address(name) for name in self.names])
         deploy(self.node.web3, key_of(self.seed, OPERATOR), SUPPLY)
 
     @property
@@ -152,7 +158,7 @@ class World:
         return list(history(self.node.web3, self.ledger.market))
 
     def travel(self, to: int) -> None:
-        """Let the chain's clock reach `to`: only an embedded chain can."""
+        """Let the chain's clock reach `to`: a chain with a clock of its own is waited for."""
         self.node.travel(to)
 
     def endow(self, address: str) -> None:
@@ -276,14 +282,18 @@ def open_world(
     seed: int,
     names: Sequence[str],
     *,
+    node_url: str = "",
+    confirmations: int = 0,
     stores: Sequence[str] = (),
     own: OwnAccounts | None = None,
     unsafe: bool = False,
 ) -> Iterator[World]:
     """Open the world in `folder`, or begin it. `names` are its accounts, operator included.
 
-    Blobs go to its own folder and to `stores`; `own` are accounts of other keys. With `unsafe`
-    computations run without a sandbox.
+    Its chain is at the node `node_url`, or else in the folder: reached through the process that
+    serves it, where one does. At a node, what `confirmations` blocks did not follow yet is not
+    believed. Blobs go to its own folder and to `stores`; `own` are accounts of
+    other keys. With `unsafe` computations run without a sandbox.
     Raises `InputError`, `OutputError`, `ChainError`.
     """
     try:
@@ -291,8 +301,7 @@ def open_world(
     except OSError as error:
         problem = f"cannot be made ({error.strerror})"
         raise OutputError(folder, problem, hint="name a folder you may write to") from None
-    addresses = [str(key_of(seed, name).address) for name in names]
-    node = EmbeddedNode(folder / "chain.sqlite", addresses)
+    node = RemoteNode(node_url) if node_url else node_in(folder, _addresses(seed, names))
     try:
         market = market_of(str(key_of(seed, OPERATOR).address))
         yield World(
@@ -300,7 +309,7 @@ def open_world(
             seed=seed,
             names=tuple(names),
             node=node,
-            ledger=Ledger(node.web3, market),
+            ledger=Ledger(node.web3, market, depth=confirmations if node_url else 0),
             # Not by its place: a folder may be called what a place may not.
             store=_together([BlockFolder(folder / BLOBS), *map(store_at, stores)]),
             sandbox=sandbox(unsafe=unsafe),
@@ -310,12 +319,25 @@ def open_world(
         node.close()
 
 
+def _addresses(seed: int, names: Sequence[str]) -> list[str]:
+    return [str(key_of(seed, name).address) for name in names]
+
+
+def serve_world(
+    folder: Path, seed: int, names: Sequence[str], port: int
+) -> AbstractContextManager[NodeServer]:
+    """Serve the embedded chain of the world in `folder`; see `serving`."""
+    from visdm.adapters.evm.serving import serving  # noqa: PLC0415 - needs an extra, loads slowly
+
+    return serving(folder, _addresses(seed, names), port)
+
+
 @dataclass(frozen=True)
 class Bench:
     """A market for measuring: the contracts and named accounts, no store and no sandbox."""
 
     name: str
-    node: EmbeddedNode | RemoteNode
+    node: Node
     keys: Mapping[str, LocalAccount]
     ledger: Ledger
 
@@ -349,12 +371,9 @@ def open_bench(names: Sequence[str], url: str = "") -> Iterator[Bench]:
             for name in names
         }
         addresses = [str(key.address) for key in keys.values()]
-        node: EmbeddedNode | RemoteNode = (
-            RemoteNode(url, addresses)
-            if url
-            else EmbeddedNode(Path(folder) / "chain.sqlite", addresses)
-        )
+        node = RemoteNode(url) if url else node_in(Path(folder), addresses)
         try:
+            node.endow(addresses)
             market = market_of(str(keys[OPERATOR].address))
             name = str(node.web3.client_version) if url else "embedded chain (py-evm)"
             yield Bench(name, node, keys, Ledger(node.web3, market))

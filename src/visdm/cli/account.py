@@ -8,7 +8,7 @@ import click
 
 from visdm import wiring
 from visdm.cli.asking import keys_option, password, password_option
-from visdm.cli.frame import HOME, json_option, market, print_fields, print_rows
+from visdm.cli.frame import HOME, json_option, market, node_option, print_fields, print_rows
 from visdm.demo import place
 
 
@@ -45,6 +45,7 @@ def account_import(
 
 @account.command("list")
 @keys_option
+@node_option
 @click.option("--home", type=click.Path(path_type=Path), help=f"Of this market ({HOME}) instead.")
 @json_option
 @click.pass_context

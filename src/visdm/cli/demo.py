@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from visdm.adapters.machine import MachineClock
-from visdm.cli.frame import HOME, json_option, print_json
+from visdm.cli.frame import HOME, json_option, node_named, node_option, print_json
 from visdm.demo import place
 from visdm.demo.story import tell
 from visdm.demo.telling import Narrator, show
@@ -52,6 +52,7 @@ from visdm.errors import FolderError
     help="Where blobs go too: a folder, or kubo:http://127.0.0.1:5001. Repeatable.",
 )
 @click.option("--unsafe", is_flag=True, help="Run the model without a sandbox.")
+@node_option
 @json_option
 def demo(  # one parameter per option
     sources: tuple[Path, ...],
@@ -66,7 +67,8 @@ def demo(  # one parameter per option
 ) -> None:
     """Play a whole trade: five suppliers, one provider, one consumer, real images.
 
-    Everything runs on this machine: an embedded chain, an embedded store, play money.
+    Everything runs on this machine: an embedded chain, an embedded store, play money. With --node
+    the chain is at a node that gives ether away, such as Anvil.
     """
     if len(sources) > 1 and suppliers not in (None, len(sources)):
         raise click.UsageError(f"--suppliers {suppliers}, but --data names {len(sources)} folders")
@@ -83,6 +85,7 @@ def demo(  # one parameter per option
         ladder=place.parse_ladder(ladder),
         seed=seed,
         stores=stores,
+        node=node_named(),
     )
     # With --json the story goes to standard error, so that standard output is one object.
     console = Console(stderr=as_json)

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from visdm.ports import Chain, Progress
 
-HOME = "visdm-demo"
+HOME, NODE, CONFIRMATIONS = "visdm-demo", "visdm.node", "visdm.confirmations"
+"""Where a market is by default; where a command's context has what its options say of a node."""
+
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -42,7 +44,41 @@ def home_option(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="The market's folder: what `visdm demo --out` named.",
     )
-    return home(with_own_accounts(command))
+    return home(node_option(confirmations_option(with_own_accounts(command))))
+
+
+def _noted(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def note(ctx: click.Context, _: click.Parameter, value: object) -> None:
+        ctx.meta[name] = value
+
+    return note
+
+
+node_option = click.option(
+    "--node",
+    envvar="VISDM_NODE",
+    metavar="URL",
+    callback=_noted(NODE),
+    expose_value=False,
+    help="The node that the market's chain is at, as http://127.0.0.1:8545.  [default: where the "
+    "market was made]",
+)
+
+confirmations_option = click.option(
+    "--confirmations",
+    type=click.IntRange(0, 10_000),
+    envvar="VISDM_CONFIRMATIONS",
+    default=0,
+    show_default=True,
+    callback=_noted(CONFIRMATIONS),
+    expose_value=False,
+    help="Blocks that must follow at a node before what is in a block is believed.",
+)
+
+
+def node_named() -> str:
+    """Return the node that the command at hand was told to use; '' where it was told none."""
+    return str(click.get_current_context().meta.get(NODE) or "")
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -113,18 +149,23 @@ class Duration(click.ParamType[int]):
 
 @contextmanager
 def market(home: Path, *, unsafe: bool = False) -> Iterator[World]:
-    """Open the market that a demo left in `home`."""
+    """Open the market that a demo left in `home`, at the node that it was made at or --node."""
     settings = place.recorded(home)
+    node = node_named() or settings.node
     with open_world(
         home / "world",
         settings.seed,
         settings.names,
+        node_url=node,
+        confirmations=click.get_current_context().meta.get(CONFIRMATIONS, 0),
         stores=settings.stores,
         own=own_accounts(),
         unsafe=unsafe,
     ) as world:
         if not world.deployed:
-            raise UnknownError("market", home, hint="finish it with `visdm demo --out`")
+            hint = "finish it with `visdm demo --out`"
+            lost = "the node does not have it: name the one that does with --node"
+            raise UnknownError("market", home, hint=lost if node else hint)
         yield world
 
 

@@ -41,7 +41,8 @@ write_whole = folder.write_whole
 @dataclass(frozen=True)
 class Settings:
     """What a demo is asked to show: `ladder` in token units per sample, `sources` folders of
-    images, empty for the digits, `stores` where blobs go besides the market's own folder.
+    images, empty for the digits, `stores` where blobs go besides the market's own folder, `node`
+    where its chain is, '' for the folder.
     """
 
     suppliers: int
@@ -49,6 +50,7 @@ class Settings:
     ladder: tuple[int, ...]
     seed: int
     stores: tuple[str, ...] = ()
+    node: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -80,8 +80,16 @@ def tell(settings: Settings, out: Path, teller: Teller, *, unsafe: bool = False)
     if resumed:
         teller.say("Taking up an unfinished demo where it was cut off.")
     with open_world(
-        place, settings.seed, settings.names, stores=settings.stores, unsafe=unsafe
+        place,
+        settings.seed,
+        settings.names,
+        node_url=settings.node,
+        stores=settings.stores,
+        unsafe=unsafe,
     ) as world:
+        if world.deployed and not resumed:
+            taken = f"that node has the market of seed {settings.seed} already"
+            raise InputError(taken, hint="take another --seed, or start the node anew")
         story = Story(world, settings, out, teller)
         try:
             return story.play()

@@ -64,7 +64,7 @@ def refusal(error: Exception) -> str:
 
     Raises `ChainError` when `error` is no revert but a fault of the node.
     """
-    data = _revert_data(error)
+    data = revert_data(error)
     if data is None:
         raise ChainError(
             f"the chain did not answer ({type(error).__name__})", hint="is the node running?"
@@ -90,7 +90,7 @@ def _shown(type_: str, value: Any) -> str:
     return "0x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _revert_data(error: Exception) -> bytes | None:
+def revert_data(error: Exception) -> bytes | None:
     """Return the bytes a revert came with; None when `error` is something else.
 
     Nodes hand them over as an attribute, eth-tester inside its message.

@@ -11,9 +11,9 @@ from hexbytes import HexBytes
 
 from visdm.adapters.evm.contracts import artifact, signature
 from visdm.adapters.evm.rounds import RoundsSession, to_tuple
-from visdm.adapters.evm.session import refused, transact
+from visdm.adapters.evm.session import faults
 from visdm.domain.daos import Dao, Proposal, Rule, Seat
-from visdm.errors import UnknownError, VisdmError
+from visdm.errors import UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,11 +29,13 @@ class EvmDaos(RoundsSession):
         (founded,) = (e for e in artifact(CONTRACT)["abi"] if e.get("name") == "Founded")
         web3, jobs = self._ledger.web3, self._ledger.market.jobs
         topics = [keccak(text=signature(founded)), HexBytes(jobs).rjust(32, b"\0")]
-        logs = web3.eth.get_logs({"fromBlock": 0, "toBlock": "latest", "topics": topics})  # type: ignore[typeddict-item]  # bytes are topics too
-        # Anybody can log the same words: what counts is the code that stands there.
-        addresses = dict.fromkeys(str(log["address"]) for log in logs)
-        genuine = self._genuine_code()
-        return [self._dao(a) for a in addresses if self._code(a) == genuine]
+        with faults("read DAOs"):
+            self._ledger.catch_up()
+            logs = web3.eth.get_logs({"fromBlock": 0, "toBlock": "latest", "topics": topics})  # type: ignore[typeddict-item]  # bytes are topics too
+            # Anybody can log the same words: what counts is the code that stands there.
+            addresses = dict.fromkeys(str(log["address"]) for log in logs)
+            genuine = self._genuine_code()
+            return [self._dao(a) for a in addresses if self._code(a) == genuine]
 
     def dao(self, address: str) -> Dao:
         """Return one of them. Raises `UnknownError`."""
@@ -48,7 +50,7 @@ class EvmDaos(RoundsSession):
         contract = self._ledger.web3.eth.contract(abi=made["abi"], bytecode=made["bytecode"])
         given = (self._ledger.market.jobs, name, _tuple(rule), sorted(council, key=str.lower))
         build = contract.constructor(*given).build_transaction
-        receipt = transact(self._ledger.web3, self._key, build, "found")
+        receipt = self._transact(build, "found")
         return str(receipt["contractAddress"])
 
     def proposal(self, dao: str, round_: str) -> Proposal | None:
@@ -105,16 +107,13 @@ class EvmDaos(RoundsSession):
         return contract.functions[function](*args)
 
     def _ask(self, dao: str, function: str, *args: Any) -> Any:
-        try:
+        with faults(function):
+            self._ledger.catch_up()
             return self._bound_to(dao, function, args).call({"from": self._key.address})
-        except VisdmError:
-            raise
-        except Exception as error:  # noqa: BLE001  # every library fault stops at the port
-            raise refused(function, error) from None
 
     def _tell(self, dao: str, function: str, *args: Any) -> None:
         build = self._bound_to(dao, function, args).build_transaction
-        transact(self._ledger.web3, self._key, build, function)
+        self._transact(build, function)
 
 
 def _tuple(rule: Rule) -> tuple[int, int, int]:

@@ -2,7 +2,8 @@
 
 py-evm executes, eth-tester speaks JSON-RPC to web3.py; what is added here is a database that
 outlives the process and a clock that depends on the blocks alone, so that the same
-transactions give the same blocks whenever they are sent. One process at a time.
+transactions give the same blocks whenever they are sent. One process at a time; `serving` lets
+others in through it.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from eth_tester.backends.pyevm.main import (  # type: ignore[import-untyped]  # 
     setup_tester_chain,
 )
 from eth_utils.address import to_canonical_address
-from filelock import FileLock, Timeout
 from web3 import EthereumTesterProvider, Web3
 
+from visdm.adapters.evm.nodes import in_use, lock_beside
 from visdm.errors import ChainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from filelock import FileLock
 
 GENESIS_TIME = 1_735_689_600
 """The first second of 2025: a date that people recognise as made up, well in the past."""
@@ -42,7 +45,8 @@ class SqliteDB(BaseAtomicDB):
     """py-evm's key-value store in one SQLite table; nothing is kept until `commit`."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
+        # A server's threads take turns with it; see `serving`.
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute(
@@ -138,17 +142,18 @@ class _PersistentBackend(PyEVMBackend):  # type: ignore[misc]  # eth-tester is u
 class EmbeddedNode:
     """A chain in the file `path`; `funded` addresses own ether from the start.
 
+    `held` is its lock where the caller has taken it already.
+
     Raises `ChainError` when another process has it open or the file is not such a chain.
     """
 
-    def __init__(self, path: Path, funded: Sequence[str] = ()) -> None:
-        self._lock = FileLock(path.with_name(path.name + ".lock"))
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise ChainError(
-                f"{path}: another process has this chain open", hint="wait until it has ended"
-            ) from None
+    def __init__(
+        self, path: Path, funded: Sequence[str] = (), *, held: FileLock | None = None
+    ) -> None:
+        held = held or lock_beside(path)
+        if held is None:
+            raise in_use(path)
+        self._lock = held
         try:
             self._database = SqliteDB(path)
             self._tester = EthereumTester(_PersistentBackend(self._database, funded))
@@ -157,12 +162,17 @@ class EmbeddedNode:
             raise ChainError(
                 f"{path}: not a chain of ours ({error})", hint="name another folder"
             ) from None
-        self.web3 = Web3(EthereumTesterProvider(self._tester))
+        self.provider = EthereumTesterProvider(self._tester)
+        self.web3 = Web3(self.provider)
+
+    def endow(self, accounts: Sequence[str]) -> None:
+        """Do nothing: they own ether from the start."""
 
     def travel(self, to: int) -> None:
         """Let the chain's clock reach `to` (seconds); does nothing when it is later already."""
         if self._tester.get_block_by_number("latest")["timestamp"] < to:
-            self._tester.time_travel(to)
+            # Not the tester's own: it takes the next block's second, not the last's, for now.
+            self._tester.backend.time_travel(to)
 
     def close(self) -> None:
         """Close the file and let other processes in."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from visdm.adapters.evm.session import refused
+from visdm.adapters.evm.sending import refused
+from visdm.errors import VisdmError
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
@@ -41,7 +42,7 @@ def permit_of(
         asker: TxParams = {"from": key.address}
         nonce = token.functions.nonces(key.address).call(asker)
         domain: tuple[Any, ...] = token.functions.eip712Domain().call(asker)
-    except OSError as error:  # the node is out of reach, which says nothing of the token
+    except (VisdmError, OSError) as error:  # no node in reach, which says nothing of the token
         raise refused("nonces", error) from None
     except Exception:  # noqa: BLE001  # each node words its own way that a token lacks a function
         return None

@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, cast
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from eth_utils.crypto import keccak
-from hexbytes import HexBytes
 
 from visdm.adapters.evm.codec import forgiving_codec
-from visdm.adapters.evm.contracts import Market, artifact, refusal, signature
-from visdm.errors import ChainError, InputError, RefusedError, VisdmError
+from visdm.adapters.evm.contracts import Market, artifact, signature
+from visdm.adapters.evm.sending import Patience, refused, send_ether, transact
+from visdm.errors import ChainError, InputError, VisdmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from eth_account.signers.local import LocalAccount
     from web3 import Web3
     from web3.contract import Contract
     from web3.types import TxParams, TxReceipt
 
-GAS_MARGIN = 1.2
-"""Headroom over the estimate: state may change between estimate and block."""
+__all__ = ["Event", "Ledger", "Session", "refused", "send_ether", "transact"]
 
-TIP = 10**9
-HINTS = {
-    "SoughtTooLong": "name fewer classes or conditions",
-    "VotingNotOver": "wait until the vote is over",
-    "VotingOver": "the vote is over; ask the consumer to open another round",
-    "FundingOver": "the round was not funded in time; open another",
-    "BallotRefused": "an owner or its delegate may vote, until the owner has said its last word",
-    "ModelUnavailable": "its provider must have described it, for the account that asks",
-    "NotYourSeat": "join the DAO first, with assets in the round",
-    "VoteNotOver": "wait until the DAO's vote is over",
-    "VoteOver": "the DAO's vote is over",
-    "NoQuorum": "too few members answered; they may still answer the round themselves",
-    "TooLate": "the DAO's vote must end ten minutes before the round's; take a shorter period",
-    "NotYetRefundable": "the provider may still deliver; try again after that second",
-    "AssetUnavailable": "its owner retired it; open another round without it",
-    "NothingToWithdraw": "nothing was earned since the last withdrawal",
-    "ERC20InsufficientBalance": "the account holds too few tokens",
-    "ERC20InsufficientAllowance": "allow the Jobs contract to draw the tokens first",
-}
+LAG = 15.0
+"""Seconds that a node is waited for which shows less than was seen; then it is believed."""
+
+KEPT = 256
+"""Heads remembered, to find how far back a chain was reorganised."""
+
+TRIES = 5
 
 
 class Event(Protocol):
@@ -58,10 +47,37 @@ class _Decoded:
         self.block = block
 
 
-class Ledger:
-    """All events of a market's contracts, read once and followed; shared by all accounts."""
+class Head(NamedTuple):
+    """A block: number, hash, its parent's hash, second."""
 
-    def __init__(self, web3: Web3, market: Market) -> None:
+    number: int
+    hash: bytes
+    parent: bytes
+    time: int
+
+
+@contextmanager
+def faults(operation: str) -> Iterator[None]:
+    """Turn what libraries raise of a read into our errors."""
+    try:
+        yield
+    except VisdmError:
+        raise
+    except Exception as error:  # noqa: BLE001  # every library fault stops at the port
+        raise refused(operation, error) from None
+
+
+class Ledger:
+    """All events of a market's contracts, read once and followed; shared by all accounts.
+
+    What was read is kept as long as its blocks are on the chain, which their hashes tell; after a
+    reorganisation it is read again from the last block in common. A node that shows less than it
+    did, or than a transaction's receipt said, is behind: it is waited for, and then believed.
+    With `depth`, only blocks that so many others followed are read, and an account's own
+    transactions are waited for as long.
+    """
+
+    def __init__(self, web3: Web3, market: Market, *, depth: int = 0, lag: float = LAG) -> None:
         web3.codec = forgiving_codec()
         self.web3 = web3
         self.market = market
@@ -75,8 +91,12 @@ class Ledger:
         }
         self._events: list[Event] = []
         self._next_block = 0
+        self._read: list[Head] = []
         self._times: dict[int, int] = {}
         self._decoders = self._by_topic()
+        self._lag = lag
+        self._seen, self._own = 0, 0
+        self.patience = Patience(depth=depth)
 
     def _by_topic(self) -> dict[tuple[str, bytes], tuple[str, Callable[[Any], Any]]]:
         decoders = {}
@@ -91,20 +111,82 @@ class Ledger:
         return decoders
 
     def events(self) -> Sequence[Event]:
-        """Return all events so far, oldest first."""
-        head = self.web3.eth.block_number
-        if head >= self._next_block:
-            addresses = [self.market.catalog, self.market.jobs]
-            logs = self.web3.eth.get_logs(
-                {
-                    "fromBlock": self._next_block,
-                    "toBlock": head,
-                    "address": addresses,  # type: ignore[typeddict-item]  # checked addresses
-                }
-            )
-            self._events.extend(self.decode(logs))
-            self._next_block = head + 1
-        return self._events
+        """Return all events so far, oldest first. Raises `ChainError`."""
+        with faults("read events"):
+            for _ in range(TRIES):
+                head = self._deep_head()
+                if self._read and self._read[-1].hash == head.hash:
+                    return self._events
+                self._forget_what_is_gone(head)
+                if head.number < self._next_block or self._take(head):
+                    return self._events
+        raise ChainError("the chain changes faster than it can be read", hint="try again")
+
+    def _take(self, head: Head) -> bool:
+        """Read on up to `head`; return whether it was the same chain from beginning to end."""
+        addresses = [self.market.catalog, self.market.jobs]
+        logs = self.web3.eth.get_logs(
+            {
+                "fromBlock": self._next_block,
+                "toBlock": head.number,
+                "address": addresses,  # type: ignore[typeddict-item]  # checked addresses
+            }
+        )
+        if self._block(head.number).hash != head.hash:
+            return False
+        # Another list: who holds the one before goes on with it.
+        self._events = [*self._events, *self.decode(logs)]
+        self._next_block = head.number + 1
+        self._read = [*self._read[1 - KEPT :], head]
+        return True
+
+    def _forget_what_is_gone(self, head: Head) -> None:
+        """Let go of what was read in blocks that are not below `head`."""
+        before = len(self._read)
+        while self._read and not self._is_below(self._read[-1], head):
+            self._read.pop()
+        if len(self._read) < before:
+            self._next_block = self._read[-1].number + 1 if self._read else 0
+            self._events = [event for event in self._events if event.block < self._next_block]
+            self._times = {n: t for n, t in self._times.items() if n < self._next_block}
+
+    def _is_below(self, block: Head, head: Head) -> bool:
+        if block.number > head.number:
+            return False
+        if block.number == head.number - 1:
+            return block.hash == head.parent
+        return (
+            block.hash == (head if block.number == head.number else self._block(block.number)).hash
+        )
+
+    def head(self) -> Head:
+        """Return the latest block, of a node that has caught up. Raises `ChainError`."""
+        until = time.monotonic() + self._lag
+        with faults("read the latest block"):
+            while True:
+                head = self._block("latest")
+                if head.number >= max(self._seen, self._own) or time.monotonic() > until:
+                    self._seen, self._own = head.number, 0
+                    return head
+                time.sleep(min(self._lag / 10, 0.5))
+
+    def _deep_head(self) -> Head:
+        head, depth = self.head(), self.patience.depth
+        return self._block(max(0, head.number - depth)) if depth else head
+
+    def _block(self, which: Any) -> Head:
+        block = self.web3.eth.get_block(which)
+        number, time_ = int(block["number"]), int(block["timestamp"])
+        return Head(number, bytes(block["hash"]), bytes(block["parentHash"]), time_)
+
+    def wrote(self, block: int) -> None:
+        """Note that a transaction is in a block: what is read from now on is read after it."""
+        self._own = max(self._own, block)
+
+    def catch_up(self) -> None:
+        """See that the node has the blocks that this process wrote into."""
+        if self._own > self._seen:
+            self.head()
 
     def decode(self, logs: Sequence[Any]) -> list[Event]:
         """Decode those of `logs` that are the contracts' own."""
@@ -119,7 +201,8 @@ class Ledger:
     def time_of(self, block: int) -> int:
         """Return the second of a block; each is asked for once."""
         if block not in self._times:
-            self._times[block] = int(self.web3.eth.get_block(block)["timestamp"])
+            with faults("read a block"):
+                self._times[block] = self._block(block).time
         return self._times[block]
 
     def named(self, *names: str) -> list[Event]:
@@ -140,22 +223,27 @@ class Session:
         return str(self._key.address)
 
     def _now(self) -> int:
-        return int(self._ledger.web3.eth.get_block("latest")["timestamp"])
+        return self._ledger.head().time
 
     def _call(self, contract: str, function: str, *args: Any) -> Any:
         bound = self._bound(contract, function, args)
-        try:
+        with faults(function):
+            self._ledger.catch_up()
             return bound.call({"from": self._key.address})
-        except VisdmError:
-            raise
-        except Exception as error:  # noqa: BLE001  # every library fault stops at the port
-            raise refused(function, error) from None
 
     def _send(self, contract: str, function: str, *args: Any) -> list[Event]:
         """Send a transaction, wait for its block and return its events."""
         bound = self._bound(contract, function, args)
-        receipt = transact(self._ledger.web3, self._key, bound.build_transaction, function)
+        receipt = self._transact(bound.build_transaction, function)
         return self._ledger.decode(receipt["logs"])
+
+    def _transact(self, build: Callable[[TxParams], TxParams], operation: str) -> TxReceipt:
+        """Send what `build` makes and wait for its block; see `transact`."""
+        ledger = self._ledger
+        ledger.catch_up()
+        receipt = transact(ledger.web3, self._key, build, operation, ledger.patience)
+        ledger.wrote(int(receipt["blockNumber"]))
+        return receipt
 
     def _bound(self, contract: str, function: str, args: Sequence[Any]) -> Any:
         """Encode a call. Raises `InputError` where a value does not fit its parameter."""
@@ -170,71 +258,3 @@ class Session:
                 hint="check numbers, addresses and lengths",
             ) from None
         return bound
-
-
-def transact(
-    web3: Web3,
-    key: LocalAccount,
-    build: Callable[[TxParams], TxParams],
-    operation: str,
-) -> TxReceipt:
-    """Sign and send what `build` makes; wait for its block.
-
-    Raises `RefusedError` where it is certain that nothing was done, `ChainError` where it is not.
-    """
-    try:
-        base_fee = int(web3.eth.get_block("latest")["baseFeePerGas"])
-        draft = build(
-            {
-                "from": key.address,
-                "nonce": web3.eth.get_transaction_count(key.address),
-                "maxFeePerGas": web3.to_wei(2 * base_fee + TIP, "wei"),
-                "maxPriorityFeePerGas": web3.to_wei(TIP, "wei"),
-                "chainId": web3.eth.chain_id,
-            }
-        )
-        draft["gas"] = int(int(draft["gas"]) * GAS_MARGIN)
-        signed = key.sign_transaction(cast("dict[str, Any]", draft))
-        sent = web3.eth.send_raw_transaction(HexBytes(signed.raw_transaction))
-    except Exception as error:  # noqa: BLE001  # every library fault stops at the port
-        raise _penniless(web3, key, operation) or refused(operation, error) from None
-    try:
-        receipt = web3.eth.wait_for_transaction_receipt(sent)
-    except Exception as error:  # noqa: BLE001  # every library fault stops at the port
-        # Sent is not refused: whoever undoes what it stood for would undo what may be in a block.
-        raise ChainError(
-            f"{operation} was sent, and not seen in a block ({type(error).__name__})",
-            hint="try again: what was done is found and not done twice",
-        ) from None
-    if receipt["status"] != 1:
-        raise RefusedError(operation, "the transaction failed in its block", hint="try again")
-    return receipt
-
-
-def _penniless(web3: Web3, key: LocalAccount, operation: str) -> RefusedError | None:
-    """Say that an account cannot pay for gas, where it is so: each node says it in its own way."""
-    try:
-        if web3.eth.get_balance(key.address):
-            return None
-    except Exception:  # noqa: BLE001  # then the node's first answer says more
-        return None
-    hint = "send it some; on a devnet: visdm devnet endow ACCOUNT"
-    return RefusedError(operation, f"{key.address} has no ether to pay for gas", hint=hint)
-
-
-def send_ether(web3: Web3, key: LocalAccount, to: str, wei: int) -> None:
-    """Send ether, for the gas of an account that has none. Raises `RefusedError`."""
-
-    def build(draft: TxParams) -> TxParams:
-        return {**draft, "to": to, "value": wei, "gas": 21_000, "data": b""}  # type: ignore[typeddict-item]  # a checked address, and web3's own Wei
-
-    transact(web3, key, build, "send ether")
-
-
-def refused(operation: str, error: Exception) -> VisdmError:
-    """Return what a library's error about a call means."""
-    try:
-        reason = refusal(error)
-    except VisdmError as fault:
-        return fault
-    return RefusedError(operation, reason, hint=HINTS.get(reason.partition("(")[0], ""))
