@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Sandbox,
         Scratch,
         Vault,
+        Verdicts,
     )
 
 
@@ -52,6 +53,7 @@ class Consumer:
     scratch: Scratch
     sandbox: Sandbox
     clock: Clock
+    verdicts: Verdicts
 
     def join(self) -> None:
         """Publish this account's encryption key, unless it is published."""
