@@ -36,7 +36,7 @@ def granted(world: World, *assets: int) -> ComputeProvider:
     return world.provider(OTHER, Limits())
 
 
-def settled(world: World, **changes: object) -> Report:
+def settled(world: World, **changes: Any) -> Report:  # noqa: ANN401 - terms of any type
     return computing(world).run(funded(world, **changes))
 
 
@@ -148,7 +148,7 @@ def test_private_training_is_compared_in_what_noise_does_not_change(
 ) -> None:
     report = settled(market)
     other = granted(market, 1, 2, 4)
-    privacy = {"regime": "private", "epsilon": 8000, "delta": 1e-5}
+    privacy: dict[str, Any] = {"regime": "private", "epsilon": 8000, "delta": 1e-5}
     monkeypatch.setattr("visdm.services.computing.Computed.privacy", privacy)
     noisy = replace(report, **privacy, digest="", metrics={}, utilities=(), values={})
     found = other.rerun(report.round, noisy)

@@ -73,6 +73,18 @@ def test_a_test_of_a_model_without_weights_is_refused_before_it_costs_anything(
         consumer.fund(round_)
 
 
+def test_a_test_of_a_model_without_weights_opens_nothing_at_the_provider(tests: World) -> None:
+    """A consumer of its own making need not ask our service first."""
+    consumer = tests.consumer("consumer-1")
+    round_ = consumer.chain.open_round(terms(tests, **{**TEST, "model": 4}))
+    for name in ("supplier-1", "supplier-2", "supplier-3"):
+        tests.supplier(name).vote(round_, 100, last=True)
+    consumer.chain.fund(round_, consumer.expected(round_).price + 1000)
+    provider = computing(tests)
+    with pytest.raises(JobError, match="brings no weights to test"):
+        provider.run(round_)
+
+
 def test_a_test_over_a_few_images_is_refused_before_it_costs_anything(tests: World) -> None:
     consumer = tests.consumer("consumer-1")
     with pytest.raises(TermsError, match="over 8 images tells too much"):
