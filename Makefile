@@ -2,7 +2,7 @@
 # Each sets up what it lacks (tools/setup.sh) and is quick when run again.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kubo check format contracts forge gas fuzz fuzz-parsers properties coverage analyse prove clean
+.PHONY: help demo test test-kubo check format contracts forge gas fuzz fuzz-parsers properties coverage analyse prove kills clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 PYTHON := .venv/bin/python
@@ -72,6 +72,11 @@ fuzz-parsers: FUZZ_SECONDS := 1800
 fuzz-parsers: ## what reads archives and grants, for half an hour each (FUZZ_SECONDS=60)
 	$(SETUP) dev
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) -m pytest -m fuzz $(ARGS) tests/fuzz
+
+kills: KILLS := 200
+kills: ## kill a provider two hundred times, at its steps and at random (KILLS=50), for half an hour
+	$(SETUP) dev sandbox
+	@VISDM_KILLS=$(KILLS) $(PYTHON) -m pytest -rP $(ARGS) tests/kills/test_provider_kills.py
 
 properties: ## the rules of the domain on 2,000 examples each, where make test takes 50
 	$(SETUP) dev

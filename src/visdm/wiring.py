@@ -115,6 +115,15 @@ class World:
         """Return the chain as `name` sees it and acts on it."""
         return EvmChain(self.ledger, self._key(name))
 
+    def another_view(self, name: str) -> EvmChain:
+        """Return the chain as `chain` does, with events of its own: for another thread."""
+        return EvmChain(Ledger(self.node.web3, self.ledger.market), self._key(name))
+
+    @property
+    def served(self) -> bool:
+        """Whether the chain lives in another process, so that this one can share it."""
+        return isinstance(self.node, RemoteNode)
+
     def private(self, name: str) -> Path:
         """Return the folder that only `name` would have on a machine of its own."""
         self.address(name)
@@ -186,8 +195,12 @@ class World:
             return vault_in(self.private(name))
         return AgeVault(self._owned(name).identity)
 
+    def scratch_of(self, name: str) -> Path:
+        """Return where `name` has its private folders."""
+        return self.private(name) / "scratch"
+
     def _scratch(self, name: str) -> MachineScratch:
-        return MachineScratch(self.private(name) / "scratch")
+        return MachineScratch(self.scratch_of(name))
 
 
 class OwnAccounts:

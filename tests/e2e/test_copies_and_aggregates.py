@@ -58,7 +58,7 @@ def stocked(traded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     closed = ("asset", "register", folder / "closed", "--metadata", "aggregate")
     told = at.json(*closed, *asked, "supplier-2")
     told["printed"] = at.ok(*closed, *asked, "supplier-2")  # the same again: nothing is sent
-    at.ok("provider", "run", "--as", "provider-1")
+    at.ok("provider", "run", "--once", "--as", "provider-1")
     return home, told
 
 
@@ -79,7 +79,7 @@ def settled(at: AtMarket) -> str:
     round_ = at.open(5, "--assets", chosen, "--ladder", "0.01", "--method", "equal")
     at.ok("devnet", "advance", "1h")
     at.ok("job", "fund", round_)
-    at.ok("provider", "run", "--as", "provider-1")
+    at.ok("provider", "run", "--once", "--as", "provider-1")
     return round_
 
 

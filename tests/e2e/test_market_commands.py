@@ -63,7 +63,7 @@ def test_a_trade_by_hand_with_a_dao_a_signed_ballot_and_a_rejection(
     before = at.balance("consumer-1")
     at.ok("job", "fund", round_)
     assert at.json("job", "status", round_)["state"] == "funded"
-    at.ok("provider", "run", "--as", "provider-1")
+    at.ok("provider", "run", "--once", "--as", "provider-1")
     status = at.json("job", "status", round_)
     assert status["state"] == "settled"
     assert status["change"] == 5_000_000 - status["fee"] > 0

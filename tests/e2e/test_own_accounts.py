@@ -57,7 +57,7 @@ def test_an_account_of_ones_own_brings_images_that_the_provider_opens(
     assert "visdm devnet endow" in told
     at.ok("devnet", "endow", "ann")
     offered = at.json("asset", "register", images, "--reserve", "0.05", "--as", "ann")
-    at.ok("provider", "run", "--as", "provider-1")
+    at.ok("provider", "run", "--once", "--as", "provider-1")
     shown = at.json("asset", "show", offered["asset"])
     assert (shown["owner"], shown["state"], shown["refusal"]) == ("ann", "described", "")
     assert at.json("asset", "grant", offered["asset"], "--to", "supplier-1", "--as", "ann")[

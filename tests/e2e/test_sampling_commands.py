@@ -81,7 +81,7 @@ def stocked(traded: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory
     ):
         source = part(digits, folder / name, counts, blur=blur, negative=name == "free")
         at.ok("asset", "register", source, *more, "--as", "supplier-1")
-    at.ok("provider", "run", "--as", "provider-1")
+    at.ok("provider", "run", "--once", "--as", "provider-1")
     return home
 
 

@@ -32,7 +32,8 @@ def settle(at: Typed, round_: str) -> None:
     for name in ("supplier-1", "supplier-2", "supplier-3"):
         at.ok("round", "vote", round_, "--least", "0.05", "--last", "--as", name)
     at.ok("job", "fund", round_)
-    assert f"{round_} is settled" in at.ok("provider", "run", "--as", "provider-1")
+    at.ok("provider", "run", "--once", "--as", "provider-1")
+    assert at.json("job", "status", round_)["state"] == "settled"
 
 
 def opened(at: Typed, *words: str | int) -> str:
@@ -52,7 +53,7 @@ def test_a_test_trade_from_weights_to_figures_that_another_account_finds_too(
     at.ok("job", "result", first, "-o", folder / "weights.safetensors")
     model = at.json("model", "register", folder)["asset"]
     assert at.json("model", "register", folder)["asset"] == model
-    at.ok("provider", "run", "--as", "provider-1")
+    at.ok("provider", "run", "--once", "--as", "provider-1")
     assert at.json("asset", "show", str(model))["description"]["summary"]["weights"] is True
     round_ = opened(at, "--task", "test", "--model", model)
     assert at.json("round", "show", round_)["task"] == "test"

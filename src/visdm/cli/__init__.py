@@ -16,10 +16,11 @@ from visdm.cli.devnet import devnet
 from visdm.cli.earnings import earnings
 from visdm.cli.experiments import experiment
 from visdm.cli.frame import StartsOverError, plain
-from visdm.cli.jobs import job, provider
+from visdm.cli.jobs import job
 from visdm.cli.map import map_
 from visdm.cli.metadata import metadata
 from visdm.cli.models import model
+from visdm.cli.provider import provider
 from visdm.cli.rounds import delegate, round_
 from visdm.cli.sample import sample
 from visdm.cli.store import store

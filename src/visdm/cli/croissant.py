@@ -27,7 +27,7 @@ def croissant_of(asset: Asset, store: BlobStore) -> dict[str, Any]:
     if asset.kind is not Kind.DATA:
         raise InputError(f"asset {asset.asset} is a model: Croissant describes data")
     if not asset.metadata:
-        hint = "its provider does it: visdm provider run"
+        hint = "its provider does it: visdm provider run --once"
         raise InputError(f"asset {asset.asset} is not described yet", hint=hint)
     metadata = metadata_of(store, asset)
     summary = {

@@ -1,4 +1,4 @@
-"""`visdm job` and `visdm provider`: pay a round, compute it, check what came of it."""
+"""`visdm job`: pay a round, follow it, check what came of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from visdm.adapters.machine import MachineClock
 from visdm.cli.frame import (
-    as_option,
     consumer_option,
     home_option,
     json_option,
@@ -24,13 +21,11 @@ from visdm.cli.frame import (
 from visdm.cli.rerun import print_verdict, verdict
 from visdm.demo import place
 from visdm.demo.summary import money
-from visdm.demo.telling import Narrator
 from visdm.domain.jobs import JobState
 from visdm.domain.reports import Report
 from visdm.domain.rounds import Task
 from visdm.domain.testing import METRICS_FILE
-from visdm.errors import BlobError, JobError, UnknownError
-from visdm.ports import Limits
+from visdm.errors import BlobError, UnknownError
 from visdm.services.computing import WEIGHTS
 
 if TYPE_CHECKING:
@@ -199,37 +194,3 @@ def job_result(number: str, output: Path | None, actor: str, home: Path, *, as_j
             for asset, right in report.by_asset.items()
         }
     print_fields(fields, as_json=as_json)
-
-
-@click.group()
-def provider() -> None:
-    """Act as a compute provider."""
-
-
-@provider.command("run")
-@click.option("--unsafe", is_flag=True, help="Run models without a sandbox.")
-@as_option
-@home_option
-def provider_run(actor: str, home: Path, *, unsafe: bool) -> None:
-    """Describe the assets and compute the jobs that wait, then end.
-
-    A job that cannot be computed is given up: its consumer has the money back at once.
-    """
-    narrator = Narrator(Console(stderr=True), MachineClock().seconds)
-    with market(home, unsafe=unsafe) as world:
-        computing = world.provider(actor, Limits())
-        for asset in computing.undescribed():
-            with narrator.step("describe", f"Describe asset {asset.asset}") as progress:
-                computing.describe(asset, progress)
-        for found in computing.pending_jobs():
-            try:
-                with narrator.step("compute", f"Compute job {found[:10]}") as progress:
-                    computing.run(found, progress)
-            except JobError as error:
-                computing.give_up(found)
-                click.echo(f"{found} is given up: {error.reason}")
-            else:
-                click.echo(f"{found} is settled")
-        for found in computing.unpaid_jobs():
-            computing.chain.pay(found)
-            click.echo(f"{found} is paid out")

@@ -19,6 +19,7 @@ from visdm.cli.frame import (
     print_rows,
     progress,
 )
+from visdm.domain.regimes import MILLI
 from visdm.services.profiles import profile_folder
 
 if TYPE_CHECKING:
@@ -107,7 +108,14 @@ def _lines(profile: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     for key, value in profile["config"].items():
         yield f"config {plain(key)}", value
     yield "weights", "brought, for tests" if profile["weights"] else "none to test"
-    yield "epsilon", "none: this training is not private, nothing bounds what weights tell"
+    yield "regime", profile["regime"]
+    yield "epsilon", _privacy(profile["epsilon"])
+
+
+def _privacy(stated: Mapping[str, Any] | None) -> str:
+    if stated is None:
+        return "none: this training is not private, nothing bounds what weights tell"
+    return f"{stated['epsilon'] / MILLI:g} at delta {stated['delta']:g}, for the whole job"
 
 
 def _shape(shape: list[int] | None) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from visdm.compute.model_package import ModelPackage
+    from visdm.compute.scripts import Script
 
     Build = Callable[[int], nn.Module]
     Specs = dict[str, tuple[str, list[int]]]
@@ -58,28 +59,50 @@ def configuration(package: ModelPackage, classes: int) -> dict[str, Any]:
     return {**package.config.config, **known}
 
 
+class Builder:
+    """Builds networks with a script, and trains them with it where it may."""
+
+    def __init__(self, functions: Script, config: dict[str, Any]) -> None:
+        self._functions, self._config = functions, config
+
+    def __call__(self, seed: int) -> nn.Module:
+        """Return a new network; raise `JobError` when the script does not do its part."""
+        sow(seed)
+        with blaming("in build_model"):
+            network = self._functions.build_model(copy.deepcopy(self._config))
+        if not isinstance(network, nn.Module):
+            raise JobError("build_model did not return a torch.nn.Module")
+        if any(is_lazy(weight) for weight in network.parameters()):
+            raise JobError("build_model returned a network whose sizes are not settled")
+        if not any(weight.requires_grad for weight in network.parameters()):
+            raise JobError("build_model returned a network with nothing to train")
+        return network
+
+    def fit(self, network: nn.Module, images: Tensor, labels: Tensor, seed: int) -> None:
+        """Have the script train a network as it likes, on uint8 images and int64 labels.
+
+        Raises `JobError` where it defines no `fit`, fails, or leaves what cannot be released.
+        """
+        if self._functions.fit is None:
+            raise JobError("the model script defines no fit(network, images, labels, seed, config)")
+        before = specs(released(network))
+        sow(seed)
+        config = copy.deepcopy(self._config)
+        with blaming("in fit"):
+            self._functions.fit(network, images, labels, seed=seed, config=config)
+        if specs(released(network)) != before:
+            raise JobError("the network's tensors are others after it ran")
+
+
 @contextmanager
-def builder(package: ModelPackage, classes: int) -> Iterator[Build]:
+def builder(package: ModelPackage, classes: int) -> Iterator[Builder]:
     """Import the script and yield a function from a seed to a new network.
 
     Raises `JobError`, there and on each call, when the script does not do its part.
     """
     config = configuration(package, classes)
-    with script(package.sources, package.config.module) as build_model:
-
-        def build(seed: int) -> nn.Module:
-            sow(seed)
-            with blaming("in build_model"):
-                network = build_model(copy.deepcopy(config))
-            if not isinstance(network, nn.Module):
-                raise JobError("build_model did not return a torch.nn.Module")
-            if any(is_lazy(weight) for weight in network.parameters()):
-                raise JobError("build_model returned a network whose sizes are not settled")
-            if not any(weight.requires_grad for weight in network.parameters()):
-                raise JobError("build_model returned a network with nothing to train")
-            return network
-
-        yield build
+    with script(package.sources, package.config.module) as functions:
+        yield Builder(functions, config)
 
 
 def state_of(network: nn.Module) -> dict[str, Any]:

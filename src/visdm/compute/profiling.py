@@ -3,8 +3,9 @@
 Input `model`, a model package. Settings `seed` and, where a job's classes are not those of
 the package's validation images, `classes`, how many the network shall tell apart. The
 network is built twice and takes one training step on random images, with no data near: a
-script that cannot work is found out here, not in a paid job. `epsilon` is null: there is no
-private training yet, so nothing bounds what the weights tell of single images.
+script that cannot work is found out here, not in a paid job. In regime `script` its `fit` takes
+that step. In regime `private` the network is drawn up (`visdm.compute.blueprints`), and what is
+built of that takes the step: the training will see no script.
 """
 
 from __future__ import annotations
@@ -12,21 +13,24 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from visdm.compute import determinism, model_package
+from visdm.compute.blueprints import blueprint, building, check_same
 from visdm.compute.costs import costs
 from visdm.compute.layers import layers_of, listed, listening
 from visdm.compute.network import builder, released, specs, state_of
+from visdm.compute.samples import Samples
 from visdm.compute.scripts import blaming
 from visdm.compute.training import optimizer, prepared, step
 from visdm.compute.weights import bring
 from visdm.domain.models import is_name
 from visdm.domain.profiles import MAX_CONFIG, MAX_TENSORS
+from visdm.domain.regimes import Regime
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
@@ -37,7 +41,10 @@ if TYPE_CHECKING:
 
     from visdm.compute.costs import Costs
     from visdm.compute.model_package import ModelPackage
-    from visdm.compute.network import Build, Specs
+    from visdm.compute.network import Build, Builder, Specs
+    from visdm.domain.blueprints import Blueprint
+
+    Learn = Callable[[nn.Module, Tensor, Tensor], None]
 
 BATCH = 2
 """Synthetic images: two, so that a network that mixes them up shows in the answer's shape."""
@@ -74,7 +81,10 @@ def run(
         network = _built_twice(build, determinism.derive(seed, "weights"))
         progress(1, 3)
         images = synthetic(model, classes, determinism.derive(seed, "images"))
-        trial = _tried(network, model, classes, *images)
+        drawn = None
+        if model.config.regime is Regime.PRIVATE:
+            network, drawn = _redrawn(network, model, classes, images[0])
+        trial = _tried(network, _learner(model, build), classes, *images)
         progress(2, 3)
         found = costs(network, model, classes)
     progress(3, 3)
@@ -86,10 +96,47 @@ def run(
         "layers": trial.layers,
         "tensors": trial.specs,
         "release_bytes": trial.released,
-        **_costly(found),
-        "epsilon": None,
+        **_costly(found, _held(network, model)),
+        "blueprint": drawn,
         "weights": model.weights is not None,
     }
+
+
+def _redrawn(
+    network: nn.Module, model: ModelPackage, classes: int, images: Tensor
+) -> tuple[nn.Module, Blueprint]:
+    """Return what a blueprint of a network makes, and that; raise `JobError` where it has none."""
+    drawn = blueprint(network)
+    anew = building([list(layer) for layer in drawn], model.shape, classes)(0)
+    check_same(network, anew, prepared(images))
+    return anew, drawn
+
+
+def _learner(model: ModelPackage, build: Builder) -> Learn:
+    """Return what takes the one training step, as the model's regime takes it."""
+    if model.config.regime is Regime.SCRIPT:
+        return lambda network, images, labels: build.fit(network, images, labels, 0)
+    return _private_step(model) if model.config.regime is Regime.PRIVATE else _plain_step(model)
+
+
+def _plain_step(model: ModelPackage) -> Learn:
+    def learn(network: nn.Module, images: Tensor, labels: Tensor) -> None:
+        loss = step(network, optimizer(network, model.config), images, labels)
+        if not math.isfinite(loss):
+            raise JobError("the loss on synthetic images is not a number")
+
+    return learn
+
+
+def _private_step(model: ModelPackage) -> Learn:
+    from visdm.compute.private import fit_privately  # noqa: PLC0415 - slow, and seldom needed
+
+    recipe = replace(model.config, epochs=1, batch=BATCH)
+
+    def learn(network: nn.Module, images: Tensor, labels: Tensor) -> None:
+        fit_privately(network, Samples(images, labels), torch.arange(BATCH), recipe, 0, 1.0)
+
+    return learn
 
 
 def synthetic(model: ModelPackage, classes: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -115,6 +162,7 @@ def _said(model: ModelPackage) -> dict[str, Any]:
             "learning_rate": config.learning_rate,
         },
         "config": dict(config.config),
+        **config.promise,
     }
 
 
@@ -142,9 +190,7 @@ def _print(network: nn.Module) -> dict[str, tuple[str, list[int], str]]:
     return prints
 
 
-def _tried(
-    network: nn.Module, model: ModelPackage, classes: int, images: Tensor, labels: Tensor
-) -> Trial:
+def _tried(network: nn.Module, learn: Learn, classes: int, images: Tensor, labels: Tensor) -> Trial:
     """Let the network answer and learn once. Raises `JobError` where it does not do so well."""
     before = specs(released(network))
     with listening(network) as heard, blaming("on synthetic images"), torch.no_grad():
@@ -157,9 +203,7 @@ def _tried(
         raise JobError("the network's answers are not finite numbers")
     layers = listed(network, {name: _each(shape) for name, shape in heard.items()})
     network.train()
-    loss = step(network, optimizer(network, model.config), images, labels)
-    if not math.isfinite(loss):
-        raise JobError("the loss on synthetic images is not a number")
+    learn(network, images, labels)
     state = released(network)
     if specs(state) != before:
         raise JobError("the network's tensors are others after it ran")
@@ -188,14 +232,24 @@ def _size(network: nn.Module) -> dict[str, int]:
     }
 
 
-def _costly(found: Costs) -> dict[str, Any]:
+def _held(network: nn.Module, model: ModelPackage) -> int:
+    """Return bytes of the gradients that private training holds for each image, twice at a time."""
+    if model.config.regime is not Regime.PRIVATE:
+        return 0
+    from visdm.compute.private import together  # noqa: PLC0415 - slow, and seldom needed
+
+    weights = sum(weight.numel() for weight in network.parameters())
+    return 2 * 4 * weights * min(together(weights), 2 * model.config.batch)
+
+
+def _costly(found: Costs, held: int) -> dict[str, Any]:
     return {
         "gflops": {
             "forward": round(found.forward / GIGA, 9),
             "training": round(found.step / GIGA, 9),
         },
         "memory": {
-            "training": found.training,
+            "training": found.training + held,
             "inference": found.inference,
             "inference_batch": found.inference_batch,
         },

@@ -13,6 +13,7 @@ import builtins
 import importlib
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.util import spec_from_loader
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,15 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
 
-    Builder = Callable[[dict[str, Any]], Any]
+ENTRY, FIT = "build_model", "fit"
 
-ENTRY = "build_model"
+
+@dataclass(frozen=True)
+class Script:
+    """An imported script's functions; `fit` is None where it defines none."""
+
+    build_model: Callable[[dict[str, Any]], Any]
+    fit: Callable[..., Any] | None
 
 
 class _Sources(MetaPathFinder, InspectLoader):
@@ -74,8 +81,8 @@ def blaming(doing: str) -> Iterator[None]:
 
 
 @contextmanager
-def script(sources: Mapping[str, str], module: str) -> Iterator[Builder]:
-    """Import `module` and yield its `build_model`; forget the modules on exit.
+def script(sources: Mapping[str, str], module: str) -> Iterator[Script]:
+    """Import `module` and yield its functions; forget the modules on exit.
 
     Raises `JobError` when the script cannot be imported or defines no `build_model`.
     """
@@ -89,10 +96,11 @@ def script(sources: Mapping[str, str], module: str) -> Iterator[Builder]:
     sys.meta_path.insert(0, finder)
     try:
         with blaming("while it was imported"):
-            found = getattr(importlib.import_module(module), ENTRY, None)
+            imported = importlib.import_module(module)
+            found, fit = getattr(imported, ENTRY, None), getattr(imported, FIT, None)
         if not callable(found):
             raise JobError(f"the model script defines no {ENTRY}(config)")
-        yield found
+        yield Script(found, fit if callable(fit) else None)
     finally:
         sys.meta_path.remove(finder)
         for name in sources:

@@ -1,7 +1,8 @@
 """Program `train`: train a model on a dataset and on every coalition that its method needs.
 
 Inputs `model`, a model package, and `asset-<id>`, a data package each. Settings `seed`,
-`assets` (ids), `method` (`shapley` or `equal`), `threads`. Images that an earlier asset of the
+`assets` (ids), `method` (`shapley` or `equal`), `threads`, and of the profile that owners saw
+`regime`, `epsilon`, `blueprint` (`visdm.compute.teaching`). Images that an earlier asset of the
 job has, and those that an asset repeats, are left out first (`visdm.compute.distinct`); an asset
 of which nothing is left adds nothing to any coalition. Every training starts at the same
 weights; its order of images depends on seed and coalition alone. The utility of a coalition is
@@ -21,10 +22,11 @@ from safetensors.torch import save_file
 from visdm.compute import determinism, model_package
 from visdm.compute.coalitions import baseline, listed, schedule
 from visdm.compute.distinct import distinct
-from visdm.compute.network import builder, released, restore, specs, state_of
+from visdm.compute.network import released, restore, specs, state_of
 from visdm.compute.rows import DataPackage
 from visdm.compute.samples import Looking, Samples, load
-from visdm.compute.training import fit, score
+from visdm.compute.teaching import check_agreed, teaching
+from visdm.compute.training import score
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from visdm.compute.duplicates import Hashes
     from visdm.compute.model_package import ModelPackage
-    from visdm.compute.network import Build
+    from visdm.compute.teaching import Teaching
     from visdm.compute.training import Score
     from visdm.domain.values import Coalition
 
@@ -54,6 +56,7 @@ def run(
     determinism.settle(threads)
     planned = schedule(str(settings["method"]), assets)
     model = model_package.read(inputs["model"])
+    check_agreed(model, settings)
     packages = {asset: DataPackage(inputs[f"asset-{asset}"], f"asset {asset}") for asset in assets}
     # The classes are the consumer's, so that the result has the shapes of the profile that
     # owners saw; what an asset has of other classes is of no use to it.
@@ -62,11 +65,13 @@ def run(
     parts, left_out = originals(packages, model, classes)
     dataset = Dataset(parts)
     utilities: dict[Coalition, int] = {(): baseline(validation.labels.tolist())}
-    with builder(model, len(classes)) as build:
-        bench = Bench(model, build, dataset, validation, int(settings["seed"]))
-        for done, coalition in enumerate(planned, start=1):
-            # The assets that have images left. Of these the whole job's is trained last.
-            effective = tuple(asset for asset in coalition if len(parts[asset]))
+    kept = {asset: len(part) for asset, part in parts.items()}
+    # The assets that have images left. Of these the whole job's is trained last.
+    having = [tuple(asset for asset in coalition if kept[asset]) for coalition in planned]
+    trainings = list(dict.fromkeys(coalition for coalition in having if coalition))
+    with teaching(model, len(classes), settings, trainings, kept) as taught:
+        bench = Bench(taught, dataset, validation, int(settings["seed"]))
+        for done, (coalition, effective) in enumerate(zip(planned, having, strict=True), start=1):
             if effective not in utilities:
                 result, state = bench.train(effective)
                 utilities[effective] = result.correct
@@ -76,7 +81,7 @@ def run(
     return {
         "utilities": listed(utilities),
         "validation": len(validation),
-        "kept": {str(asset): len(part) for asset, part in parts.items()},
+        "kept": {str(asset): images for asset, images in kept.items()},
         "left_out": {
             str(asset): {str(original): images for original, images in found.items()}
             for asset, found in left_out.items()
@@ -87,7 +92,8 @@ def run(
         "tensors": specs(state),
         "seconds": round(time.perf_counter() - began, 3),
         "threads": threads,
-        "deterministic": True,
+        "epsilon": taught.epsilon,
+        "deterministic": not taught.epsilon,
     }
 
 
@@ -139,20 +145,18 @@ class Dataset:
 class Bench:
     """Trains coalitions from one set of first weights."""
 
-    def __init__(
-        self, model: ModelPackage, build: Build, dataset: Dataset, validation: Samples, seed: int
-    ) -> None:
-        self._model, self._build, self._seed = model, build, seed
+    def __init__(self, taught: Teaching, dataset: Dataset, validation: Samples, seed: int) -> None:
+        self._taught, self._seed = taught, seed
         self._dataset, self._validation = dataset, validation
-        self._first = state_of(build(determinism.derive(seed, "weights")))
+        self._first = state_of(taught.build(determinism.derive(seed, "weights")))
 
     def train(self, coalition: Coalition) -> tuple[Score, dict[str, Tensor]]:
         """Train on a coalition; return the score of its released weights, and these."""
-        network = self._build(determinism.derive(self._seed, "weights"))
+        network = self._taught.build(determinism.derive(self._seed, "weights"))
         restore(network, self._first)
         order = determinism.derive(self._seed, "order", *coalition)
         chosen = self._dataset.indices(coalition)
-        fit(network, self._dataset.samples, chosen, self._model.config, order)
+        self._taught.fit(network, self._dataset.samples, chosen, order)
         state = released(network)
         restore(network, state)
         return score(network, self._validation), state

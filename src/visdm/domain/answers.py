@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from visdm.domain.copies import may_be_left_out
 from visdm.domain.documents import count, expect
 from visdm.domain.packages import Disclosure
+from visdm.domain.regimes import MAX_EPSILON
 from visdm.domain.values import SHAPLEY, coalitions
 from visdm.errors import JobError
 
@@ -32,7 +33,7 @@ class Trained:
     """The checked answer: right answers per coalition out of `validation`, and metrics.
 
     `kept` says how many images of each asset were used, `left_out` how many of each were not, by
-    the asset that has the original.
+    the asset that has the original; `epsilon` (thousandths) counts for private trainings alone.
     """
 
     validation: int
@@ -40,6 +41,7 @@ class Trained:
     metrics: Mapping[str, float]
     kept: Mapping[int, int]
     left_out: Mapping[int, Mapping[int, int]]
+    epsilon: int = 0
 
 
 def read_trained(answer: Mapping[str, Any], method: str, assets: Sequence[int]) -> Trained:
@@ -57,12 +59,14 @@ def read_trained(answer: Mapping[str, Any], method: str, assets: Sequence[int]) 
             int(asset): {int(original): count(n) for original, n in originals.items()}
             for asset, originals in answer["left_out"].items()
         }
+        epsilon = count(answer.get("epsilon", 0), MAX_EPSILON + 1)
         fits = sorted(kept) == sorted(assets) and may_be_left_out(left_out, kept)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise JobError("its answer is not of the agreed shape") from None
     if validation == 0 or set(given) != set(planned) or not fits:
         raise JobError("its answer is not of the agreed shape")
-    return Trained(validation, tuple((c, given[c]) for c in planned), metrics, kept, left_out)
+    utilities = tuple((c, given[c]) for c in planned)
+    return Trained(validation, utilities, metrics, kept, left_out, epsilon)
 
 
 def read_disclosure(answer: Mapping[str, Any]) -> Disclosure:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from visdm.domain.regimes import MAX_EPSILON, MILLI, Regime
 from visdm.errors import ModelError
 
 if TYPE_CHECKING:
@@ -22,14 +23,26 @@ MAX_INTEGER = 2**63
 MAX_DEPTH = 16
 """How deep `[config]` may nest: whoever walks it must not run out of stack."""
 
+DELTA = 1e-5
+CLIP = 1.0
+"""What `[private]` means where it leaves `delta` and `clip` out."""
+
+MAX_DELTA = 1e-3
+"""Of a promise of privacy: with this chance an image may be given away."""
+
 BUILDER = "build_model"
 """The function of the module that the platform calls with `[config]`."""
 
 _TABLES = {
-    "": ("name", "module", "input", "training", "config"),
+    "": ("name", "module", "input", "training", "private", "config"),
     "input": ("mode", "size"),
-    "training": ("epochs", "batch", "optimizer", "learning_rate"),
+    "training": ("epochs", "batch", "optimizer", "learning_rate", "regime"),
+    "private": ("epsilon", "delta", "clip"),
 }
+_SLIP = 1e-9
+"""How far a decimal may be from its thousandths, for floating point's sake."""
+
+_REGIMES = tuple(regime.word for regime in Regime)
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,9 @@ class ModelConfig:
 
     `mode` (Pillow's word) and `size` (height, width in pixels) are what images are turned
     into before the model sees them. `module` is the Python module, without its suffix, that
-    defines `build_model(config)`; `config` is handed to it and is plain JSON.
+    defines `build_model(config)`; `config` is handed to it and is plain JSON. `epsilon`
+    (thousandths), `delta` and `clip` (the most that one image may add to a gradient, as its
+    Euclidean norm) are those of private training, and None in any other regime.
     """
 
     name: str
@@ -50,6 +65,10 @@ class ModelConfig:
     optimizer: str
     learning_rate: float
     config: Mapping[str, Any]
+    regime: Regime = Regime.LOOP
+    epsilon: int | None = None
+    delta: float | None = None
+    clip: float | None = None
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> ModelConfig:
@@ -60,6 +79,10 @@ class ModelConfig:
         if not isinstance(config, dict):
             raise _fault("config", "must be a table", "write [config] on a line of its own")
         _plain("config", config, MAX_DEPTH)
+        regime = training.regime("regime")
+        if ("private" in mapping) != (regime is Regime.PRIVATE):
+            raise _contradiction(regime)
+        private = top.table("private") if regime is Regime.PRIVATE else None
         return cls(
             name=top.name("name"),
             module=top.module("module"),
@@ -70,7 +93,20 @@ class ModelConfig:
             optimizer=training.choice("optimizer", OPTIMIZERS),
             learning_rate=training.positive("learning_rate"),
             config=config,
+            regime=regime,
+            epsilon=private.thousandths("epsilon", MAX_EPSILON) if private else None,
+            delta=private.at_most("delta", MAX_DELTA, DELTA) if private else None,
+            clip=private.at_most("clip", MAX_INTEGER, CLIP) if private else None,
         )
+
+    @property
+    def promise(self) -> dict[str, Any]:
+        """Return how the model trains, as its profile and the settings of a job hold it."""
+        privacy = {"epsilon": self.epsilon, "delta": self.delta, "clip": self.clip}
+        return {
+            "regime": self.regime.word,
+            "epsilon": privacy if self.regime is Regime.PRIVATE else None,
+        }
 
 
 class _Table:
@@ -136,6 +172,28 @@ class _Table:
             raise self._refuse(key, "is out of range", hint)
         return float(value)
 
+    def regime(self, key: str) -> Regime:
+        word = self.choice(key, _REGIMES) if key in self._mapping else Regime.LOOP.word
+        return Regime(_REGIMES.index(word))
+
+    def thousandths(self, key: str, most: int) -> int:
+        hint = f"from 0.001 to {most // MILLI}, with at most three decimals, as in {key} = 8.0"
+        value = self._value(key, hint)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._refuse(key, "is not a number", hint)
+        if not 0 < value <= most // MILLI:
+            raise self._refuse(key, "is out of range", hint)
+        found = round(value * MILLI)
+        if not found or abs(found / MILLI - value) > _SLIP:
+            raise self._refuse(key, "is not a whole number of thousandths", hint)
+        return found
+
+    def at_most(self, key: str, most: float, default: float) -> float:
+        value = self.positive(key) if key in self._mapping else default
+        if value > most:
+            raise self._refuse(key, "is out of range", f"above 0, at most {most:g}")
+        return value
+
     def size(self, key: str) -> tuple[int, int]:
         hint = f"height and width in pixels, each from 1 to {MAX_SIDE}, as in {key} = [8, 8]"
         value = self._value(key, hint)
@@ -145,6 +203,13 @@ class _Table:
         if not _is_whole(height, MAX_SIDE) or not _is_whole(width, MAX_SIDE):
             raise self._refuse(key, "is out of range", hint)
         return height, width
+
+
+def _contradiction(regime: Regime) -> ModelError:
+    if regime is Regime.PRIVATE:
+        return _fault("private", "is missing", "write [private] with epsilon, as in epsilon = 8.0")
+    hint = 'take it out, or set regime = "private" in [training]'
+    return _fault("private", f'has no place in regime "{regime.word}"', hint)
 
 
 def is_name(text: str) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from visdm.domain.regimes import Regime
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -60,6 +62,9 @@ class DataSummary:
 class ModelSummary:
     """A model package: `config` is its whole `visdm.toml`, `validation` the samples it brings,
     `weights` whether it brings any.
+
+    `regime` is how it trains, `epsilon` what a private one states (thousandths), otherwise 0: its
+    owner declares both on the chain.
     """
 
     name: str
@@ -67,4 +72,6 @@ class ModelSummary:
     validation: int
     digest: str
     size: int
+    regime: Regime = Regime.LOOP
+    epsilon: int = 0
     weights: bool = False

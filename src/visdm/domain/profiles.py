@@ -12,9 +12,11 @@ import json
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
+from visdm.domain.blueprints import read_blueprint
 from visdm.domain.documents import count, expect
 from visdm.domain.models import MAX_NAME, ModelConfig, is_name
 from visdm.domain.packages import MAX_CLASSES
+from visdm.domain.regimes import MAX_EPSILON, MILLI
 from visdm.errors import JobError, ModelError
 
 if TYPE_CHECKING:
@@ -63,7 +65,6 @@ def _profile(answer: Mapping[str, Any]) -> dict[str, Any]:
     _require(0 < len(tensors) <= MAX_TENSORS, "a state to release")
     _require(released < MAX_SIZE and answer["release_bytes"] == released, "the bytes released")
     _require(bool(classes) and len(set(classes)) == len(classes), "classes, each once")
-    _require(answer["epsilon"] is None, "no privacy that is not there")
     _require(answer["traced"] in TRACED, "how it was traced")
     flops, memory = _table(answer, "gflops"), _table(answer, "memory")
     return {
@@ -77,9 +78,14 @@ def _profile(answer: Mapping[str, Any]) -> dict[str, Any]:
         "gflops": {name: _amount(flops[name]) for name in FLOPS},
         "memory": {name: count(memory[name], MAX_SIZE) for name in MEMORY},
         "traced": answer["traced"],
-        "epsilon": None,
+        "blueprint": _blueprint(answer["blueprint"], private=said["epsilon"] is not None),
         "weights": expect(answer.get("weights", False), bool),
     }
+
+
+def _blueprint(value: object, *, private: bool) -> list[list[Any]] | None:
+    _require(private or value is None, "no blueprint where a script is run")
+    return [list(layer) for layer in read_blueprint(value)] if private else None
 
 
 def _settings(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,9 +96,11 @@ def _settings(answer: Mapping[str, Any]) -> dict[str, Any]:
         "name": answer["name"],
         "module": "model",
         "input": {"mode": images["mode"], "size": shape[1:]},
-        "training": training,
+        "training": {**training, "regime": answer["regime"]},
         "config": _table(answer, "config"),
     }
+    if answer["epsilon"] is not None:
+        written["private"] = _privacy(_table(answer, "epsilon"))
     config = ModelConfig.parse(written)
     _require(shape[0] == BANDS[config.mode], "as many bands as the mode has")
     document = json.dumps(dict(config.config), ensure_ascii=False, allow_nan=False).encode()
@@ -107,7 +115,13 @@ def _settings(answer: Mapping[str, Any]) -> dict[str, Any]:
             "learning_rate": config.learning_rate,
         },
         "config": dict(config.config),
+        **config.promise,
     }
+
+
+def _privacy(stated: Mapping[str, Any]) -> dict[str, Any]:
+    thousandths = count(stated["epsilon"], MAX_EPSILON + 1)
+    return {**stated, "epsilon": thousandths / MILLI}
 
 
 def _layer(value: object) -> dict[str, Any]:

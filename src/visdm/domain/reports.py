@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from visdm.domain.copies import contributing, may_be_left_out, overfull
 from visdm.domain.documents import count, expect, parse
 from visdm.domain.jobs import JobState, equal_parts, normalised, rewards, shares
+from visdm.domain.regimes import Privacy
 from visdm.domain.rounds import Task
 from visdm.domain.testing import accuracy, by_asset_is_told, is_enough
 from visdm.domain.values import EQUAL, shapley
@@ -38,15 +39,15 @@ class Report:
     right, of `validation` in all; empty for a test job. `values` are exact fractions as text,
     by asset; `grants` is where the consumer finds the key of `result`. `kept` says how many images
     of each asset were used, and `left_out` how many were not, since an earlier asset of the job has
-    them, or the asset itself once more: by asset, and by the one that has the original.
+    them, or the asset itself once more: by asset, and by the one that has the original. `regime` is
+    how the model trained; `epsilon` (thousandths) at `delta` bounds what all the trainings of a
+    private one tell of an image, and is 0 of any other, and of a test, which is no training.
 
     `task` is `train` or `test`. Of a test `correct` are the right answers of all images used, and
     `by_asset` those of each asset, where all have enough of them (`visdm.domain.testing`), or none;
     of a training 0 and none. `digest` is the SHA-256 of the result in clear, in hex: whoever
     computes the job again can compare it, and the consumer what it gets. It tells nothing else, as
     nobody guesses the weights of a network, and what a test delivers is in the report itself.
-    `regime` is how the model trains, `epsilon` (thousandths) and `delta` what that promises of
-    privacy, or 0.
     """
 
     round: str
@@ -71,12 +72,12 @@ class Report:
     correct: int
     by_asset: Mapping[int, int]
     digest: str
-    regime: str
-    epsilon: int
-    delta: float
     sandbox: str
     versions: Mapping[str, str]
     threads: int
+    regime: str
+    epsilon: int
+    delta: float
 
     @property
     def split(self) -> tuple[int, ...]:
@@ -104,6 +105,7 @@ class Report:
 _SINGLE: dict[str, type] = {
     **dict.fromkeys(("round", "task", "method", "result", "grants", "sandbox"), str),
     **dict.fromkeys(("digest", "regime"), str),
+    "delta": float,
     **dict.fromkeys(("seed", "model", "validation", "price", "fee", "threads"), int),
     **dict.fromkeys(("correct", "epsilon"), int),
 }
@@ -125,7 +127,6 @@ def _typed(cls: type[Report], fields: dict[str, Any]) -> Report:
         fields[name] = {key(k): expect(v, each) for k, v in fields[name].items()}
     for name in ("kept", "by_asset"):
         fields[name] = {int(k): count(v) for k, v in fields[name].items()}
-    fields["delta"] = float(expect(fields["delta"], float))
     fields["left_out"] = {
         int(asset): {int(k): count(v) for k, v in originals.items()}
         for asset, originals in fields["left_out"].items()
@@ -158,11 +159,13 @@ def check(
     outcome: Outcome,
     job: Job,
     samples: Mapping[int, int],
+    promise: Privacy | None = None,
 ) -> list[str]:
     """Return what is wrong with a report, as sentences; nothing when it holds.
 
     `packages` are the CIDs of all assets on the chain; `job` carries the round's id;
-    `samples` are the numbers of images that assets were registered with.
+    `samples` are the numbers of images that assets were registered with; `promise` is how the
+    model's profile says that it trains, by default without privacy.
 
     Whether the utilities are true takes a second provider that runs the job again; that
     everything else follows from them, and was paid, is checked here.
@@ -192,6 +195,8 @@ def check(
         wrong.append("the job is not settled")
     wrong += _wrong_images(report, included, samples)
     wrong += _wrong_figures(report)
+    testing = terms.task is Task.TEST
+    wrong += _wrong_privacy(report, Privacy() if testing or promise is None else promise)
     try:
         expected = expected_shares(terms, outcome, report)
         if tuple(report.shares) != expected:
@@ -200,6 +205,18 @@ def check(
             wrong.append("the rewards do not follow from the shares")
     except InputError as error:
         wrong.append(error.message)
+    return wrong
+
+
+def _wrong_privacy(report: Report, promise: Privacy) -> list[str]:
+    """Return what of a report contradicts how the model's profile says that it trains."""
+    wrong = []
+    if report.regime != promise.regime:
+        wrong.append(f"the regime is {report.regime!r}, {promise.regime!r} in the model's profile")
+    if report.delta != promise.delta:
+        wrong.append("the delta is another than in the model's profile")
+    if not min(promise.epsilon, 1) <= report.epsilon <= promise.epsilon:
+        wrong.append("the epsilon is not within that of the model's profile")
     return wrong
 
 

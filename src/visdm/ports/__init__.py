@@ -22,6 +22,7 @@ from visdm.ports.files import (
     Writer,
     silent,
 )
+from visdm.ports.following import Ended, JobTable, Level, Telemetry, Turn, Workers
 from visdm.ports.market import Chain, Daos
 
 __all__ = [
@@ -31,6 +32,9 @@ __all__ = [
     "Clock",
     "Computation",
     "Daos",
+    "Ended",
+    "JobTable",
+    "Level",
     "Limits",
     "Packages",
     "Poured",
@@ -39,9 +43,12 @@ __all__ = [
     "Sandbox",
     "Scratch",
     "Sealing",
+    "Telemetry",
+    "Turn",
     "Upload",
     "Vault",
     "Verdicts",
+    "Workers",
     "Writer",
     "silent",
 ]

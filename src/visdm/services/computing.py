@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from visdm.domain.answers import read_trained
 from visdm.domain.copies import overfull
 from visdm.domain.findings import of_test, of_training
-from visdm.domain.regimes import Regime
+from visdm.domain.profiles import read_profile
+from visdm.domain.regimes import Privacy, reached
 from visdm.domain.release import check_release, header_end
 from visdm.domain.rounds import Task
 from visdm.domain.testing import METRICS_FILE, document, read_measured
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 
     from visdm.domain.assets import Asset
     from visdm.domain.findings import Findings
-    from visdm.domain.metadata import Metadata
     from visdm.domain.rounds import Terms
     from visdm.ports import BlobStore, Limits, Progress, Sandbox, Scratch, Vault
 
 WEIGHTS = "model.safetensors"
+NO_TRAINING = Privacy()
+"""What a test is said to be: it teaches a network nothing."""
 
 
 class Computing(Protocol):
@@ -80,24 +82,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Computed:
-    """What a job found, its `result` in clear in the private folder, and the model's profile."""
+    """What a job found, its `result` in clear in the private folder, and how private it was."""
 
     findings: Findings
     result: Path
-    profile: Metadata
-    task: Task
-
-    @property
-    def privacy(self) -> dict[str, Any]:
-        """How the model trains and what that promises, as the report says it; nothing is promised
-        of a test, which trains nothing.
-        """
-        said = self.profile.summary.get("epsilon") if self.task is Task.TRAIN else None
-        return {
-            "regime": self.profile.summary.get("regime", Regime.LOOP.word),
-            "epsilon": said["epsilon"] if said else 0,
-            "delta": float(said["delta"]) if said else 0.0,
-        }
+    privacy: Privacy = NO_TRAINING
 
 
 def compute(role: Computing, work: Work, private: Path, progress: Progress) -> Computed:
@@ -106,30 +95,33 @@ def compute(role: Computing, work: Work, private: Path, progress: Progress) -> C
     Plaintext stays in the folder `private`. Raises `JobError` where there is no result that may
     leave, `BlobError` and `VaultError` where something cannot be opened.
     """
-    profile = metadata_of(role.store, work.model)
+    profile = read_profile(metadata_of(role.store, work.model).summary)
     if work.terms.task is Task.TEST:
         # Before anything is opened: there is nothing to do with it.
-        if not profile.summary.get("weights"):
+        if not profile["weights"]:
             raise JobError("the model brings no weights to test")
         return _test(role, work, profile, private, progress)
     return _train(role, work, profile, private, progress)
 
 
 def _train(
-    role: Computing, work: Work, profile: Metadata, private: Path, progress: Progress
+    role: Computing, work: Work, profile: Mapping[str, Any], private: Path, progress: Progress
 ) -> Computed:
     terms, numbers = work.terms, [asset.asset for asset in work.dataset]
-    settings = {"seed": terms.seed, "method": terms.method}
+    shown = {name: profile[name] for name in ("regime", "epsilon", "blueprint")}
+    settings = {"seed": terms.seed, "method": terms.method, **shown}
     answer = _run(role, "train", settings, work, private, progress)
     trained = read_trained(answer, terms.method, numbers)
     _check_counts(work, trained.kept, trained.left_out)
+    privacy = reached(profile, trained.epsilon)
     result = private / "out" / WEIGHTS
     _gate(role, profile, result)
-    return Computed(of_training(terms, trained, profile.classes), result, profile, terms.task)
+    findings = of_training(terms, trained, tuple(profile["classes"]))
+    return Computed(findings, result, privacy)
 
 
 def _test(
-    role: Computing, work: Work, profile: Metadata, private: Path, progress: Progress
+    role: Computing, work: Work, profile: Mapping[str, Any], private: Path, progress: Progress
 ) -> Computed:
     answer = _run(role, "test", {}, work, private, progress)
     measured = read_measured(answer, [asset.asset for asset in work.dataset])
@@ -138,7 +130,7 @@ def _test(
     result = private / METRICS_FILE
     with role.scratch.writing(result) as sink:
         sink.write(document(measured.kept, measured.correct, measured.by_asset, measured.metrics))
-    return Computed(of_test(work.terms, measured, profile.classes), result, profile, Task.TEST)
+    return Computed(of_test(work.terms, measured, tuple(profile["classes"])), result)
 
 
 def _run(
@@ -173,7 +165,7 @@ def _check_counts(
         raise JobError("its answer is not of the agreed shape")
 
 
-def _gate(role: Computing, profile: Metadata, result: Path) -> None:
+def _gate(role: Computing, profile: Mapping[str, Any], result: Path) -> None:
     """Let a result out only when it is what owners were shown (DESIGN section 8)."""
     header = role.scratch.read(result, header_end(role.scratch.read(result, 8)))
-    check_release(header, role.scratch.size(result), profile.summary["tensors"])
+    check_release(header, role.scratch.size(result), profile["tensors"])

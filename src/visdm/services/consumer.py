@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from visdm.domain.assets import NO_RESERVE, Kind, State
 from visdm.domain.jobs import Job, JobState
 from visdm.domain.packages import WEIGHTS_FILE
+from visdm.domain.profiles import read_profile
+from visdm.domain.regimes import stated
 from visdm.domain.reports import TEST, Report, check
 from visdm.domain.rounds import Standing, Task, tally
 from visdm.domain.sampling import choose
@@ -195,7 +197,9 @@ class Consumer:
         packages = {asset.asset: asset.package for asset in assets}
         samples = {asset.asset: asset.samples for asset in assets}
         report = self.report(round_)
-        return check(report, packages, terms, outcome, self._settled(round_), samples)
+        model = next(asset for asset in assets if asset.asset == terms.model)
+        promise = stated(read_profile(metadata_of(self.store, model).summary))
+        return check(report, packages, terms, outcome, self._settled(round_), samples, promise)
 
     def result(self, round_: str, target: Path) -> Report:
         """Fetch, decrypt and check the result of a settled job; write it to `target`.

@@ -14,7 +14,7 @@ from visdm.domain.jobs import JobState, rewards
 from visdm.domain.reports import Report
 from visdm.domain.rounds import Task
 from visdm.domain.values import MAX_EXACT, METHODS, SHAPLEY
-from visdm.errors import JobError, UnknownError, VaultError
+from visdm.errors import BlobError, JobError, UnknownError, VaultError
 from visdm.ports import Limits, silent
 from visdm.services import describing, parcels, rerunning
 from visdm.services.computing import Work, compute
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from visdm.ports import BlobStore, Chain, Packages, Progress, Sandbox, Scratch, Vault
     from visdm.services.computing import Computed
     from visdm.services.rerunning import Comparison
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A computed job: its report, and the CID under which that is stored. Its result is too."""
+
+    report: Report
+    cid: str
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,10 @@ class ComputeProvider:
         Raises `JobError` when it cannot be computed: after its deadline anybody may then
         give the consumer its money back.
         """
+        return self.settle(self.compute(round_, progress))
+
+    def compute(self, round_: str, progress: Progress = silent) -> Delivery:
+        """Compute a funded job and store its result and report. Raises as `run`."""
         terms, job = self.chain.rounds()[round_], self.chain.jobs()[round_]
         outcome = self.chain.outcome(round_)
         if outcome is None or job.state is not JobState.FUNDED:
@@ -101,13 +113,23 @@ class ComputeProvider:
         dataset = self._consenting(terms, outcome)
         with self.scratch.folder() as private:
             report = self._compute(job, dataset, private, progress)
-        self.chain.settle(
-            round_,
-            report.split,
-            report.fee,
-            report.result,
-            self.store.write(report.to_bytes()),
-        )
+        return Delivery(report, self.store.write(report.to_bytes()))
+
+    def delivery(self, round_: str, cid: str) -> Delivery:
+        """Return what an earlier `compute` of a job stored. Raises `BlobError` where it is lost."""
+        report = Report.from_bytes(self.store.read(cid), cid=cid)
+        if report.round != round_:
+            raise BlobError(cid, "is the report of another job")
+        self.store.open(report.result)
+        return Delivery(report, cid)
+
+    def settle(self, delivery: Delivery) -> Report:
+        """Settle a job by what was stored for it: again, if need be, with the same words."""
+        report = delivery.report
+        job = self.chain.jobs()[report.round]
+        if job.state is JobState.FUNDED:
+            self._in_time(job)
+        self.chain.settle(report.round, report.split, report.fee, report.result, delivery.cid)
         return report
 
     def give_up(self, round_: str) -> None:
@@ -195,7 +217,7 @@ class ComputeProvider:
         terms, findings = work.terms, computed.findings
         return Report(
             **vars(findings),
-            **computed.privacy,
+            **vars(computed.privacy),
             round=job.round,
             task=terms.task.name.lower(),
             method=terms.method,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from visdm.domain.findings import Findings
 from visdm.domain.regimes import Regime
-from visdm.domain.rounds import Task
 from visdm.errors import InputError, NotGrantedError
 from visdm.services import parcels
 from visdm.services.computing import Work, compute
@@ -80,8 +79,8 @@ def rerun(role: Rerunner, round_: str, report: Report, progress: Progress) -> Co
     with role.scratch.folder() as private:
         computed = compute(role, work, private, progress)
         digest = role.scratch.pour(computed.result, _Nowhere()).digest
-    told = {**vars(computed.findings), **computed.privacy, "digest": digest}
-    private_ = told["regime"] == Regime.PRIVATE.word and work.terms.task is Task.TRAIN
+    told = {**vars(computed.findings), **vars(computed.privacy), "digest": digest}
+    private_ = computed.privacy.regime == Regime.PRIVATE.word
     names = _compared(private=private_)
     problems = [
         sentence

@@ -31,6 +31,7 @@ epochs = {epochs}
 batch = 16
 optimizer = "{optimizer}"
 learning_rate = {rate}
+regime = "{regime}"
 [config]
 width = 8
 """
@@ -38,9 +39,18 @@ width = 8
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
-def toml(*, mode: str = "L", epochs: int = 2, optimizer: str = "adam", rate: float = 0.01) -> bytes:
+def toml(
+    *,
+    mode: str = "L",
+    epochs: int = 2,
+    optimizer: str = "adam",
+    rate: float = 0.01,
+    regime: str = "loop",
+    epsilon: float | None = None,
+) -> bytes:
     """Return a `visdm.toml`."""
-    return TOML.format(mode=mode, epochs=epochs, optimizer=optimizer, rate=rate).encode()
+    text = TOML.format(mode=mode, epochs=epochs, optimizer=optimizer, rate=rate, regime=regime)
+    return (text + (f"[private]\nepsilon = {epsilon}\n" if epsilon else "")).encode()
 
 
 def encoded(pixels: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:  # noqa: ANN401 - Pillow's options

@@ -115,8 +115,8 @@ def test_a_script_may_be_of_several_files_and_import_late(tmp_path: Path, valida
 
 def test_a_script_is_forgotten_before_the_next_one_comes() -> None:
     for answer in (1, 2):
-        with script({"model": f"def build_model(config): return {answer}"}, "model") as build:
-            assert build({}) == answer
+        with script({"model": f"def build_model(config): return {answer}"}, "model") as found:
+            assert found.build_model({}) == answer
             assert "model" in sys.modules
         assert "model" not in sys.modules
         assert not any(type(finder).__name__ == "_Sources" for finder in sys.meta_path)
@@ -124,8 +124,8 @@ def test_a_script_is_forgotten_before_the_next_one_comes() -> None:
 
 def test_a_failure_in_a_script_points_to_its_line() -> None:
     source = "def build_model(config):\n    return 1 / 0  # here\n"
-    with script({"model": source}, "model") as build, pytest.raises(ZeroDivisionError) as caught:
-        build({})
+    with script({"model": source}, "model") as found, pytest.raises(ZeroDivisionError) as caught:
+        found.build_model({})
     log = "".join(traceback.format_exception(caught.value))
     assert 'model-package/model.py", line 2, in build_model\n    return 1 / 0  # here' in log
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visdm.domain.models import ModelConfig, is_module, is_name
+from visdm.domain.regimes import Regime
 from visdm.errors import ModelError
 
 GOOD: dict[str, Any] = {
@@ -251,3 +252,57 @@ def test_a_module_is_a_plain_file_name(text: str) -> None:
     if is_module(text):
         assert text.isascii()
         assert not set(text) & set("/\\. ")
+
+
+def regime(word: str, **private: object) -> dict[str, Any]:
+    mapping = changed("training.regime", word)
+    return {**mapping, "private": private} if private else mapping
+
+
+def test_without_a_word_the_platforms_loop_trains() -> None:
+    config = ModelConfig.parse(GOOD)
+    assert (config.regime, config.epsilon, config.delta, config.clip) == (
+        Regime.LOOP,
+        *(None, None, None),
+    )
+    assert ModelConfig.parse(regime("script")).regime is Regime.SCRIPT
+
+
+def test_a_private_training_states_its_epsilon_in_thousandths() -> None:
+    config = ModelConfig.parse(regime("private", epsilon=8.2))
+    assert (config.regime, config.epsilon) == (Regime.PRIVATE, 8_200)
+    assert (config.delta, config.clip) == (1e-5, 1.0)
+    config = ModelConfig.parse(regime("private", epsilon=1, delta=1e-6, clip=0.5))
+    assert (config.epsilon, config.delta, config.clip) == (1_000, 1e-6, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "complaint"),
+    [
+        (regime("free"), "training.regime is none of those allowed"),
+        (changed("training.regime", 1), "training.regime is none of those allowed"),
+        (regime("private"), "private is missing"),
+        (regime("loop", epsilon=8), 'private has no place in regime "loop"'),
+        (regime("script", epsilon=8), 'private has no place in regime "script"'),
+        ({**GOOD, "private": {}}, 'private has no place in regime "loop"'),
+        (regime("private", delta=1e-5), "private.epsilon is missing"),
+        (regime("private", epsilon=0), "private.epsilon is out of range"),
+        (regime("private", epsilon=1_000.5), "private.epsilon is out of range"),
+        (regime("private", epsilon=math.nan), "private.epsilon is out of range"),
+        (regime("private", epsilon="8"), "private.epsilon is not a number"),
+        (regime("private", epsilon=True), "private.epsilon is not a number"),
+        (regime("private", epsilon=1.0005), "private.epsilon is not a whole number of thousandths"),
+        (regime("private", epsilon=1e-5), "private.epsilon is not a whole number of thousandths"),
+        (regime("private", epsilon=8, delta=0.1), "private.delta is out of range"),
+        (regime("private", epsilon=8, delta=0), "private.delta is out of range"),
+        (regime("private", epsilon=8, clip=-1), "private.clip is out of range"),
+        (regime("private", epsilon=8, noise=0), "private.noise is not a key of visdm.toml"),
+    ],
+)
+def test_a_contradiction_about_privacy_is_named(mapping: dict[str, Any], complaint: str) -> None:
+    assert fault(mapping) == complaint
+
+
+@given(st.integers(1, 1_000_000))
+def test_every_thousandth_can_be_stated(thousandths: int) -> None:
+    assert ModelConfig.parse(regime("private", epsilon=thousandths / 1_000)).epsilon == thousandths

@@ -37,8 +37,10 @@ HONEST: dict[str, Any] = {
     "gflops": {"forward": 2.56e-7, "training": 5e-7},
     "memory": {"training": 3_000, "inference": 1_000, "inference_batch": 2_000},
     "traced": "fake",
+    "regime": "loop",
     "epsilon": None,
     "weights": True,
+    "blueprint": None,
 }
 
 

@@ -103,12 +103,12 @@ def honest(terms: Terms = TERMS, *, copied: bool = False) -> tuple[Report, Job]:
         correct=416 if testing else 0,
         by_asset={3: 180, 5: 150, 13: 86} if testing else {},
         digest="ab" * 32,
-        regime="loop",
-        epsilon=0,
-        delta=0.0,
         sandbox="none",
         versions={"torch": "2"},
         threads=1,
+        regime="loop",
+        epsilon=0,
+        delta=0.0,
     )
     job = Job(
         round=ROUND,
@@ -171,10 +171,12 @@ FORGED: dict[str, tuple[Any, str]] = {
     "left_out": ({3: {5: 1}}, "the images left out are not those of an earlier asset"),
     "correct": (1, "right answers are told of a job that is no test"),
     "by_asset": ({3: 1}, "right answers are told of a job that is no test"),
+    "regime": ("script", "the regime is 'script', 'loop' in the model's profile"),
+    "epsilon": (1, "the epsilon is not within that of the model's profile"),
+    "delta": (1e-5, "the delta is another than in the model's profile"),
 }
 OPEN = {
-    *("validation", "metrics", "classes", "grants", "sandbox", "versions", "threads"),
-    *("digest", "regime", "epsilon", "delta"),
+    *("validation", "metrics", "classes", "grants", "sandbox", "versions", "threads", "digest"),
 }
 """What nothing on the chain speaks of: only a second run tells."""
 

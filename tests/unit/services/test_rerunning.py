@@ -9,6 +9,7 @@ import pytest
 
 from memory.sandbox import InProcess
 from unit.services.deals import computing, funded, weighted
+from visdm.domain.regimes import Privacy
 from visdm.domain.rounds import Task
 from visdm.errors import BlobError, InputError, VaultError
 from visdm.ports import Limits, silent
@@ -149,7 +150,7 @@ def test_private_training_is_compared_in_what_noise_does_not_change(
     report = settled(market)
     other = granted(market, 1, 2, 4)
     privacy: dict[str, Any] = {"regime": "private", "epsilon": 8000, "delta": 1e-5}
-    monkeypatch.setattr("visdm.services.computing.Computed.privacy", privacy)
+    monkeypatch.setattr("visdm.services.computing.reached", lambda *_: Privacy(**privacy))
     noisy = replace(report, **privacy, digest="", metrics={}, utilities=(), values={})
     found = other.rerun(report.round, noisy)
     assert found.problems == []

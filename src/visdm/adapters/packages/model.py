@@ -82,7 +82,16 @@ def _inspected(file: BufferedIOBase) -> ModelSummary:
         raise ModelError(f"{name}: {problem}", hint=_BUILD if name == module else "mend it")
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return ModelSummary(config.name, mapping, samples, digest, file.tell(), WEIGHTS_FILE in entries)
+    return ModelSummary(
+        name=config.name,
+        config=mapping,
+        validation=samples,
+        digest=digest,
+        size=file.tell(),
+        regime=config.regime,
+        epsilon=config.epsilon or 0,
+        weights=WEIGHTS_FILE in entries,
+    )
 
 
 def _check_weights(weights: BufferedIOBase, size: int) -> None:

@@ -31,7 +31,7 @@ _PROBLEM = (
 )
 _DOING = (
     "(?:while it was imported|while training|while answering|on synthetic images"
-    "|in build_model|when its state was read)"
+    "|in build_model|in fit|when its state was read)"
 )
 _MODEL_FILES = r"visdm\.toml, validation\.parquet, weights\.safetensors"
 _SLOTS = {
@@ -65,6 +65,11 @@ PHRASES = (
     r"the model package holds a module that would hide an installed one",
     r"the model script failed {doing}{error}",
     r"the model script defines no build_model\(config\)",
+    r"the model script defines no fit\(network, images, labels, seed, config\)",
+    r"the model package trains in another way than owners were shown",
+    r"a private network may hold plain layers of torch\.nn alone, one after the other",
+    r"the network has layers that mix images; use GroupNorm in place of BatchNorm",
+    r"no noise makes this training as private as the model states",
     r"build_model did not return a torch\.nn\.Module",
     r"build_model returned a network whose sizes are not settled",
     r"build_model returned a network with nothing to train",
