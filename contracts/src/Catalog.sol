@@ -3,14 +3,15 @@ pragma solidity ^0.8.28;
 
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 import {AssetCard} from "./AssetCard.sol";
-import {NO_RESERVE} from "./Terms.sol";
+import {Permissions} from "./Permissions.sol";
+import {NO_RESERVE, Task} from "./Terms.sol";
 
 /// @title The register of data assets, model assets and providers
 /// @notice What owners bring to the market and what may be done with it. Nobody administers it.
 /// @dev State holds what contracts decide on; CIDs are in events, where whoever reads them has
 /// the whole log anyway. A CID is passed as text: it says its own codec and hash, and costs the
 /// same gas whatever its bytes are.
-contract Catalog is ERC721 {
+contract Catalog is ERC721, Permissions {
     enum Kind {
         None,
         Data,
@@ -25,13 +26,24 @@ contract Catalog is ERC721 {
         Retired
     }
 
-    /// @dev One slot. A model asset is one of no samples. `earned` and `jobs` are its reputation;
-    /// they count modulo their size, which `Jobs` knows and keeps escrow below.
+    /// @notice An asset as it stands. A model asset is one of no samples. `earned` and `jobs` are its
+    /// reputation; they count modulo their size, which `Jobs` knows and keeps escrow below.
     struct Asset {
         uint24 provider;
         uint32 samples;
         uint80 reserve;
         State state;
+        uint96 earned;
+        uint16 jobs;
+    }
+
+    /// @dev An asset in its one slot: the low half of `status` is its state, the high half what a data
+    /// asset allows, or how a model trains.
+    struct Entry {
+        uint24 provider;
+        uint32 samples;
+        uint80 reserve;
+        uint8 status;
         uint96 earned;
         uint16 jobs;
     }
@@ -61,7 +73,18 @@ contract Catalog is ERC721 {
     /// @notice Who votes for an account's assets; zero where nobody does.
     mapping(address owner => address) public delegateOf;
 
-    mapping(uint256 id => Asset) private _assets;
+    uint8 private constant STATE_MASK = 0x0f;
+    uint8 private constant HIGH_HALF = 4;
+
+    /// @dev Where the fields of an `Entry` begin in its slot, after the provider.
+    uint256 private constant SAMPLES_SHIFT = 24;
+    uint256 private constant RESERVE_SHIFT = 56;
+    uint256 private constant STATUS_SHIFT = 136;
+
+    /// @dev Of an `Entry`, the provider and the status.
+    uint256 private constant OFFER_MASK = type(uint24).max | uint256(type(uint8).max) << STATUS_SHIFT;
+
+    mapping(uint256 id => Entry) private _assets;
     mapping(uint24 provider => Provider) private _providers;
 
     event KeyPublished(address indexed account, string recipient);
@@ -90,6 +113,7 @@ contract Catalog is ERC721 {
     error NotJobs(address account);
     error WrongState(uint256 asset, State state);
     error NoSamples();
+    error NotData(uint256 asset);
     error NoRegion();
     error SoughtTooLong(uint256 size);
 
@@ -129,18 +153,24 @@ contract Catalog is ERC721 {
         string calldata grants
     ) external returns (uint256 asset) {
         require(samples != 0, NoSamples());
-        asset = _register(Asset(provider, samples, reserve, State.Registered, 0, 0));
+        asset = _register(Entry(provider, samples, reserve, uint8(State.Registered), 0, 0));
         emit AssetRegistered(asset, provider, Kind.Data, samples, reserve, package, grants);
     }
 
-    /// @notice Register a compute script. Parameters as for data.
+    /// @notice Register a compute script. Parameters as for data, and
+    /// @param regime how it trains: its provider describes it only if that is so
+    /// @param epsilon what a private one may give away, in thousandths; 0 for any other
     /// @return asset its id
-    function registerModel(uint24 provider, string calldata package, string calldata grants)
-        external
-        returns (uint256 asset)
-    {
-        asset = _register(Asset(provider, 0, NO_RESERVE, State.Registered, 0, 0));
+    function registerModel(
+        uint24 provider,
+        Regime regime,
+        uint32 epsilon,
+        string calldata package,
+        string calldata grants
+    ) external returns (uint256 asset) {
+        asset = _register(Entry(provider, 0, NO_RESERVE, _status(State.Registered, uint8(regime)), 0, 0));
         emit AssetRegistered(asset, provider, Kind.Model, 0, NO_RESERVE, package, grants);
+        _declare(asset, regime, epsilon, package);
     }
 
     /// @notice As the asset's provider: publish what was found on opening it.
@@ -164,6 +194,20 @@ contract Catalog is ERC721 {
         emit ReserveSet(asset, reserve);
     }
 
+    /// @notice As the owner of images: say which models may be trained on them, from now on. What
+    /// stands when a round is closed counts, and again when it is funded.
+    /// @param epsilon for private training only: the most that a job may take, in thousandths
+    /// @param budget for private training only: the most that all jobs may take together; what
+    /// earlier ones took counts
+    /// @param models for a list only: the CIDs of the packages
+    function allow(uint256 asset, Allows allows, uint32 epsilon, uint32 budget, string[] calldata models) external {
+        _onlyOwnerOfLive(asset);
+        Entry storage entry = _assets[asset];
+        require(entry.samples != 0, NotData(asset));
+        entry.status = _status(_state(entry.status), uint8(allows));
+        _permit(asset, allows, epsilon, budget, models);
+    }
+
     /// @notice As the owner: say where the payload key lies now, sealed to other recipients. The
     /// package stays what it is.
     /// @param grants CID of the payload key, sealed to each recipient
@@ -175,7 +219,8 @@ contract Catalog is ERC721 {
     /// @notice As the owner: take the asset off the market, for good.
     function retire(uint256 asset) external {
         _onlyOwnerOfLive(asset);
-        _assets[asset].state = State.Retired;
+        Entry storage entry = _assets[asset];
+        entry.status = _status(State.Retired, entry.status >> HIGH_HALF);
         emit AssetRetired(asset);
     }
 
@@ -196,15 +241,29 @@ contract Catalog is ERC721 {
     /// @notice As the contract of the jobs: add to what assets earned.
     /// @param rewards in token units, each below 2^96
     function credit(uint256[] calldata ids, uint256[] calldata rewards) external {
-        require(msg.sender == jobs, NotJobs(msg.sender));
+        _onlyJobs();
         for (uint256 i = 0; i < ids.length; ++i) {
-            Asset storage asset = _assets[ids[i]];
+            Entry storage asset = _assets[ids[i]];
             // Only what is not withdrawn yet must fit, and that is less than the escrow.
             unchecked {
                 asset.earned += uint96(rewards[i]);
                 ++asset.jobs;
             }
         }
+    }
+
+    /// @notice As the contract of the jobs: take a private model's epsilon from the budgets of a funded
+    /// job's members, whose permissions were just seen to admit it.
+    function charge(bytes32 round, uint256[] calldata members, uint256 model) external {
+        _onlyJobs();
+        _charge(round, members, epsilonOf[model]);
+    }
+
+    /// @notice As the contract of the jobs: give back what a job took that was not done.
+    /// @param members as when it was charged
+    function release(bytes32 round, uint256[] calldata members, uint256 model) external {
+        _onlyJobs();
+        _release(round, members, epsilonOf[model]);
     }
 
     /// @notice Return what is registered under an id.
@@ -221,43 +280,60 @@ contract Catalog is ERC721 {
     }
 
     /// @notice Return weight and reserve of assets in a vote, in their order: the samples of a data
-    /// asset that `provider` has described, and 0 for any other.
-    function electorate(uint256[] calldata ids, uint24 provider)
+    /// asset that `provider` has described and whose owner allows what is asked, and 0 for any other.
+    function electorate(uint256[] calldata ids, uint24 provider, uint256 model, Task task)
         external
         view
         returns (uint32[] memory samples, uint80[] memory reserves)
     {
+        Ask memory ask = _ask(provider, model, regimeOf(model), task);
+        uint256 usual = _usual(ask);
         samples = new uint32[](ids.length);
         reserves = new uint80[](ids.length);
         for (uint256 i = 0; i < ids.length; ++i) {
-            Asset storage asset = _assets[ids[i]];
-            if (asset.state != State.Described || asset.provider != provider) continue;
-            samples[i] = asset.samples;
-            reserves[i] = asset.reserve;
+            uint256 word = _offer(ids[i], usual, ask);
+            if (word == 0) continue;
+            // Each field is cut out of the word at its own width.
+            // forge-lint: disable-next-line(unsafe-typecast)
+            (samples[i], reserves[i]) = (uint32(word >> SAMPLES_SHIFT), uint80(word >> RESERVE_SHIFT));
         }
     }
 
     /// @notice Return what assets weigh in a vote of those who named `delegate`, in their order: as
     /// `electorate` has it, and 0 for those of other owners.
-    function weightsUnder(uint256[] calldata ids, uint24 provider, address delegate_)
+    function weightsUnder(uint256[] calldata ids, uint24 provider, uint256 model, Task task, address delegate_)
         external
         view
         returns (uint32[] memory samples)
     {
+        Ask memory ask = _ask(provider, model, regimeOf(model), task);
+        uint256 usual = _usual(ask);
         samples = new uint32[](ids.length);
         for (uint256 i = 0; i < ids.length; ++i) {
             uint256 id = ids[i];
             if (delegateOf[_ownerOf(id)] != delegate_) continue;
-            Asset storage asset = _assets[id];
-            if (asset.state == State.Described && asset.provider == provider) samples[i] = asset.samples;
+            // As above.
+            // forge-lint: disable-next-line(unsafe-typecast)
+            samples[i] = uint32(_offer(id, usual, ask) >> SAMPLES_SHIFT);
         }
     }
 
-    /// @notice Return whether an asset is a model that `provider` has described, and who owns it.
-    function modelOf(uint256 id, uint24 provider) external view returns (bool described, address owner) {
-        Asset storage asset = _assets[id];
-        described = asset.state == State.Described && asset.provider == provider && asset.samples == 0;
-        owner = _ownerOf(id);
+    /// @notice Return whether an asset is a model that `provider` has described, who owns it, and how
+    /// it trains.
+    function modelOf(uint256 id, uint24 provider)
+        external
+        view
+        returns (bool described, address owner, Regime regime)
+    {
+        Entry storage asset = _assets[id];
+        described = _state(asset.status) == State.Described && asset.provider == provider && asset.samples == 0;
+        (owner, regime) = (_ownerOf(id), regimeOf(id));
+    }
+
+    /// @notice Return how a model trains.
+    function regimeOf(uint256 model) public view returns (Regime) {
+        Entry storage asset = _assets[model];
+        return asset.samples == 0 ? Regime(asset.status >> HIGH_HALF) : Regime.Loop;
     }
 
     /// @notice Return an announced provider.
@@ -288,11 +364,11 @@ contract Catalog is ERC721 {
     /// @notice Return an asset's card for wallets (ERC-721 metadata), as a data URI.
     function tokenURI(uint256 asset) public view override returns (string memory) {
         _requireOwned(asset);
-        Asset memory known = _assets[asset];
+        Asset memory known = _known(asset);
         return AssetCard.uri(asset, known.samples, providerOf(known.provider).region, _word(known.state));
     }
 
-    function _register(Asset memory asset) private returns (uint256 id) {
+    function _register(Entry memory asset) private returns (uint256 id) {
         require(asset.provider != 0 && asset.provider <= providerCount, UnknownProvider(asset.provider));
         id = ++assetCount;
         _assets[id] = asset;
@@ -301,12 +377,12 @@ contract Catalog is ERC721 {
     }
 
     function _answer(uint256 id, State answer) private {
-        Asset storage asset = _assets[id];
-        State state = asset.state;
+        Entry storage asset = _assets[id];
+        State state = _state(asset.status);
         require(state != State.None, UnknownAsset(id));
         require(providerOf(asset.provider).account == msg.sender, NotProvider(id, msg.sender));
         require(state == State.Registered, WrongState(id, state));
-        asset.state = answer;
+        asset.status = _status(answer, asset.status >> HIGH_HALF);
     }
 
     function _onlyOwner(uint256 asset) private view {
@@ -317,13 +393,55 @@ contract Catalog is ERC721 {
 
     function _onlyOwnerOfLive(uint256 asset) private view {
         _onlyOwner(asset);
-        State state = _assets[asset].state;
+        State state = _state(_assets[asset].status);
         require(state != State.Retired, WrongState(asset, state));
     }
 
+    function _onlyJobs() private view {
+        require(msg.sender == jobs, NotJobs(msg.sender));
+    }
+
     function _known(uint256 id) private view returns (Asset memory asset) {
-        asset = _assets[id];
-        require(asset.state != State.None, UnknownAsset(id));
+        Entry memory entry = _assets[id];
+        State state = _state(entry.status);
+        require(state != State.None, UnknownAsset(id));
+        asset = Asset(entry.provider, entry.samples, entry.reserve, state, entry.earned, entry.jobs);
+    }
+
+    /// @dev What `_offer` finds under its mask in the slot of an asset that is described and allows what
+    /// all do, if that suffices.
+    function _usual(Ask memory ask) private pure returns (uint256) {
+        if (ask.regime == Regime.Script) return type(uint256).max;
+        return uint256(State.Described) << STATUS_SHIFT | ask.provider;
+    }
+
+    /// @dev An asset's slot where it is on offer for what is asked, otherwise 0. A model may be too, and
+    /// weighs nothing. Read whole and once: a vote reads thousands, and each field apart costs another
+    /// 100 gas.
+    function _offer(uint256 id, uint256 usual, Ask memory ask) private view returns (uint256 word) {
+        Entry storage asset = _assets[id];
+        assembly ("memory-safe") {
+            word := sload(asset.slot)
+        }
+        if (word & OFFER_MASK == usual) return word;
+        uint256 state = (word >> STATUS_SHIFT) & STATE_MASK;
+        // forge-lint: disable-next-line(unsafe-typecast)
+        if (state != uint256(State.Described) || uint24(word) != ask.provider) return 0;
+        // forge-lint: disable-next-line(unsafe-typecast)
+        if (!_admits(id, Allows(uint8(word >> STATUS_SHIFT) >> HIGH_HALF), ask)) return 0;
+    }
+
+    function _allowsOf(uint256 id) internal view override returns (Allows) {
+        Entry storage asset = _assets[id];
+        return asset.samples == 0 ? Allows.Loop : Allows(asset.status >> HIGH_HALF);
+    }
+
+    function _state(uint8 status) private pure returns (State) {
+        return State(status & STATE_MASK);
+    }
+
+    function _status(State state, uint8 high) private pure returns (uint8) {
+        return uint8(state) | high << HIGH_HALF;
     }
 
     function _isLetter(bytes1 char) private pure returns (bool) {

@@ -7,6 +7,7 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Answers} from "./Answers.sol";
 import {Catalog} from "./Catalog.sol";
+import {Permissions} from "./Permissions.sol";
 import {PriceRule} from "./PriceRule.sol";
 import {Rounds} from "./Rounds.sol";
 import {Task, Terms} from "./Terms.sol";
@@ -159,6 +160,10 @@ contract Jobs is Rounds {
                 NotYetRefundable(terms.settleBy)
             );
             amount = _price(word) + terms.feeCap;
+            // What it took of its members' budgets it gives back.
+            if (catalog.regimeOf(terms.model) == Permissions.Regime.Private) {
+                catalog.release(round, _dataset(round, terms), terms.model);
+            }
             _rounds[round][0] = word.settled(uint256(State.Refunded), 0);
             emit JobRefunded(round, to, amount);
         }
@@ -211,7 +216,7 @@ contract Jobs is Rounds {
         bytes32 round = idOf(terms);
         require(_rounds[round][0].stateOf() < uint256(State.Funded), JobExists(round));
         // Consent ends where the owner retired the asset, even after the vote; the model's too.
-        _checkModel(terms);
+        bool keeps = _checkModel(terms) == Permissions.Regime.Private;
         if (_rounds[round][0].stateOf() == uint256(State.Open)) _close(round, terms);
         else _stillOffered(round, terms);
         uint256 word = _rounds[round][0];
@@ -219,15 +224,29 @@ contract Jobs is Rounds {
         _rounds[round][0] = word.inState(uint256(State.Funded));
         uint96 price = _price(word).toUint96();
         emit JobFunded(round, price, terms.feeCap);
+        if (keeps) catalog.charge(round, _dataset(round, terms), terms.model);
         _draw(uint256(price) + terms.feeCap);
     }
 
     function _stillOffered(bytes32 round, Terms calldata terms) private view {
         // slither-disable-next-line unused-return
-        (uint32[] memory samples,) = catalog.electorate(terms.assets, terms.provider);
+        (uint32[] memory samples,) = _electorate(terms);
         bool[] memory members = _rounds[round].members(samples.length);
         for (uint256 i = 0; i < samples.length; ++i) {
             require(!members[i] || samples[i] != 0, AssetUnavailable(terms.assets[i]));
+        }
+    }
+
+    /// @dev The members of a priced round.
+    function _dataset(bytes32 round, Terms calldata terms) private view returns (uint256[] memory assets) {
+        bool[] memory members = _rounds[round].members(terms.assets.length);
+        assets = new uint256[](members.length);
+        uint256 count;
+        for (uint256 i = 0; i < members.length; ++i) {
+            if (members[i]) assets[count++] = terms.assets[i];
+        }
+        assembly ("memory-safe") {
+            mstore(assets, count)
         }
     }
 

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Answers} from "./Answers.sol";
+import {Permissions} from "./Permissions.sol";
 import {PriceRule} from "./PriceRule.sol";
 import {NO_RESERVE, REJECT, Terms} from "./Terms.sol";
 import {Voting} from "./Voting.sol";
@@ -103,9 +104,9 @@ abstract contract Rounds is Voting {
     }
 
     /// @dev Read the answers, a reserve's where there is none, and clear them. Who is not on the
-    /// market any more is not in the electorate.
+    /// market any more, or does not allow the model, is not in the electorate.
     function _count(bytes32 round, Terms calldata terms) private returns (Poll memory poll) {
-        (uint32[] memory samples, uint80[] memory reserves) = catalog.electorate(terms.assets, terms.provider);
+        (uint32[] memory samples, uint80[] memory reserves) = _electorate(terms);
         poll.choices = new bytes(samples.length);
         poll.weights = new uint256[](terms.ladder.length + 1);
         poll.complete = true;
@@ -135,6 +136,10 @@ abstract contract Rounds is Voting {
         // At most REJECT.
         // forge-lint: disable-next-line(unsafe-typecast)
         poll.choices[position] = bytes1(uint8(choice));
+    }
+
+    function _electorate(Terms calldata terms) internal view returns (uint32[] memory, uint80[] memory) {
+        return catalog.electorate(terms.assets, terms.provider, terms.model, terms.task);
     }
 
     function _reserveChoice(uint80 reserve, uint80[] calldata ladder) private pure returns (uint256) {
@@ -170,8 +175,10 @@ abstract contract Rounds is Voting {
     }
 
     /// @dev The model is the consumer's, and its provider described what it would compute.
-    function _checkModel(Terms calldata terms) internal view {
-        (bool described, address owner) = catalog.modelOf(terms.model, terms.provider);
+    function _checkModel(Terms calldata terms) internal view returns (Permissions.Regime regime) {
+        bool described;
+        address owner;
+        (described, owner, regime) = catalog.modelOf(terms.model, terms.provider);
         require(described, ModelUnavailable(terms.model));
         require(owner == terms.consumer, NotConsumer(terms.consumer));
     }

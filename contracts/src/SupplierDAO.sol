@@ -199,11 +199,19 @@ contract SupplierDAO {
 
     function _weights(Terms calldata terms) private view returns (uint32[] memory weights) {
         uint256 places = _council.length;
-        if (places == 0) return catalog.weightsUnder(terms.assets, terms.provider, address(this));
+        if (places == 0) {
+            // From calldata as it came: to copy and encode it anew costs more the larger the dataset.
+            return catalog.weightsUnder(terms.assets, terms.provider, terms.model, terms.task, address(this));
+        }
         weights = new uint32[](places);
         for (uint256 i = 0; i < places; ++i) {
             weights[i] = 1;
         }
+    }
+
+    /// @dev What members' assets weigh in a round, in their order.
+    function _weightsOf(Terms calldata terms, uint256[] memory assets) private view returns (uint32[] memory) {
+        return catalog.weightsUnder(assets, terms.provider, terms.model, terms.task, address(this));
     }
 
     /// @dev Only the seats that are named are read: a vote costs the same in a dataset of any size.
@@ -218,7 +226,7 @@ contract SupplierDAO {
         }
         uint256[] memory assets = _assetsAt(terms.assets, seats);
         address[] memory holders = catalog.ownersOf(assets);
-        uint32[] memory weights = catalog.weightsUnder(assets, terms.provider, address(this));
+        uint32[] memory weights = _weightsOf(terms, assets);
         for (uint256 i = 0; i < seats.length; ++i) {
             require(holders[i] == msg.sender && weights[i] != 0, NotYourSeat(seats[i], msg.sender));
         }
@@ -231,7 +239,7 @@ contract SupplierDAO {
         returns (uint16[] memory members)
     {
         uint256[] memory assets = _assetsAt(terms.assets, positions);
-        uint32[] memory weights = catalog.weightsUnder(assets, terms.provider, address(this));
+        uint32[] memory weights = _weightsOf(terms, assets);
         members = new uint16[](weights.length);
         uint256 count;
         for (uint256 i = 0; i < weights.length; ++i) {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {Catalog} from "../src/Catalog.sol";
+import {Permissions} from "../src/Permissions.sol";
 import {NO_RESERVE} from "../src/Terms.sol";
 import {Puppet} from "./EvilTokens.sol";
 import {Polls} from "./base/Polls.sol";
@@ -84,7 +85,7 @@ contract CatalogTest is Polls {
         vm.expectEmit(address(catalog));
         emit Catalog.AssetRegistered(7, EU, Catalog.Kind.Model, 0, NO_RESERVE, "package", "grants");
         vm.prank(stranger.addr);
-        assertEq(catalog.registerModel(EU, "package", "grants"), 7);
+        assertEq(catalog.registerModel(EU, Permissions.Regime.Loop, 0, "package", "grants"), 7);
         _checkAsset(7, Catalog.Asset(EU, 0, NO_RESERVE, Catalog.State.Registered, 0, 0));
     }
 
@@ -110,7 +111,7 @@ contract CatalogTest is Polls {
             vm.expectRevert(abi.encodeWithSelector(Catalog.UnknownProvider.selector, unknown[i]));
             catalog.registerData(unknown[i], 1, 1, CID, CID);
             vm.expectRevert(abi.encodeWithSelector(Catalog.UnknownProvider.selector, unknown[i]));
-            catalog.registerModel(unknown[i], CID, CID);
+            catalog.registerModel(unknown[i], Permissions.Regime.Loop, 0, CID, CID);
         }
         assertEq(catalog.assetCount(), 6);
     }

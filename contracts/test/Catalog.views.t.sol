@@ -5,7 +5,8 @@ import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.s
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {Base64} from "@openzeppelin/contracts/utils/Base64.sol";
 import {Catalog} from "../src/Catalog.sol";
-import {NO_RESERVE} from "../src/Terms.sol";
+import {Permissions} from "../src/Permissions.sol";
+import {NO_RESERVE, Task} from "../src/Terms.sol";
 import {Market} from "./base/Market.sol";
 
 /// @notice What the register tells: to rounds, to wallets, and who speaks for whom.
@@ -64,14 +65,14 @@ contract CatalogViewsTest is Market {
         catalog.describe(ids[6], CID);
         vm.prank(owners[1].addr);
         catalog.retire(assets[1]);
-        (uint32[] memory samples, uint80[] memory reserves) = catalog.electorate(ids, EU);
+        (uint32[] memory samples, uint80[] memory reserves) = catalog.electorate(ids, EU, model, Task.Train);
         uint32[8] memory weights = [uint32(100), 0, 400, 0, 0, 0, 0, 0];
         for (uint256 i = 0; i < 8; ++i) {
             assertEq(samples[i], weights[i]);
             // A model has the reserve that none has; it weighs nothing.
             assertEq(reserves[i], i == 0 || i == 3 ? NO_RESERVE : (i == 2 ? 20 : 0));
         }
-        (samples, reserves) = catalog.electorate(ids, US);
+        (samples, reserves) = catalog.electorate(ids, US, model, Task.Train);
         for (uint256 i = 0; i < 8; ++i) {
             assertEq(samples[i], i == 6 ? 13 : 0);
             assertEq(reserves[i], i == 6 ? 3 : 0);
@@ -106,10 +107,10 @@ contract CatalogViewsTest is Market {
         _checkWeights(ids, EU, owners[0].addr, 3, 200);
         _checkWeights(ids, EU, rival.addr, 0, 0);
         _checkWeights(ids, EU, address(0), 0, 400); // who named nobody
-        assertEq(catalog.weightsUnder(new uint256[](0), EU, stranger.addr).length, 0);
+        assertEq(catalog.weightsUnder(new uint256[](0), EU, model, Task.Train, stranger.addr).length, 0);
         vm.prank(owners[3].addr);
         catalog.transferFrom(owners[3].addr, owners[1].addr, assets[3]);
-        uint32[] memory found = catalog.weightsUnder(ids, EU, owners[0].addr);
+        uint32[] memory found = catalog.weightsUnder(ids, EU, model, Task.Train, owners[0].addr);
         assertEq(found[0], 400);
         assertEq(found[3], 200);
     }
@@ -124,9 +125,9 @@ contract CatalogViewsTest is Market {
             catalog.retire(ids[i]);
         }
         (ids[5], ids[6]) = (assets[2], NOBODYS); // one twice
-        (uint32[] memory all,) = catalog.electorate(ids, EU);
-        uint32[] memory found = catalog.weightsUnder(ids, EU, stranger.addr);
-        uint32[] memory rest = catalog.weightsUnder(ids, EU, address(0));
+        (uint32[] memory all,) = catalog.electorate(ids, EU, model, Task.Train);
+        uint32[] memory found = catalog.weightsUnder(ids, EU, model, Task.Train, stranger.addr);
+        uint32[] memory rest = catalog.weightsUnder(ids, EU, model, Task.Train, address(0));
         for (uint256 i = 0; i < 7; ++i) {
             bool under = i < 6 && named >> (i == 5 ? 2 : i) & 1 != 0;
             assertEq(found[i], under ? all[i] : 0);
@@ -136,7 +137,7 @@ contract CatalogViewsTest is Market {
 
     function test_a_model_is_available_once_its_provider_described_it_and_until_it_is_retired() public {
         vm.prank(stranger.addr);
-        uint256 fresh = catalog.registerModel(EU, CID, CID);
+        uint256 fresh = catalog.registerModel(EU, Permissions.Regime.Loop, 0, CID, CID);
         _checkModel(fresh, EU, false, stranger.addr);
         vm.prank(provider.addr);
         catalog.describe(fresh, CID);
@@ -258,7 +259,7 @@ contract CatalogViewsTest is Market {
     function test_a_card_of_a_model_says_so() public {
         _checkCard(model, "model", 0, "EU", "described");
         vm.prank(stranger.addr);
-        uint256 fresh = catalog.registerModel(EU, CID, CID);
+        uint256 fresh = catalog.registerModel(EU, Permissions.Regime.Loop, 0, CID, CID);
         vm.prank(provider.addr);
         catalog.refuse(fresh, "no script");
         _checkCard(fresh, "model", 0, "EU", "refused");
@@ -270,14 +271,14 @@ contract CatalogViewsTest is Market {
     }
 
     function _checkModel(uint256 id, uint24 by, bool described, address owner) private view {
-        (bool found, address account) = catalog.modelOf(id, by);
+        (bool found, address account,) = catalog.modelOf(id, by);
         assertEq(found, described);
         assertEq(account, owner);
     }
 
     /// @dev One of the assets weighs something.
     function _checkWeights(uint256[] memory ids, uint24 by, address to, uint256 place, uint32 weight) private view {
-        uint32[] memory found = catalog.weightsUnder(ids, by, to);
+        uint32[] memory found = catalog.weightsUnder(ids, by, model, Task.Train, to);
         assertEq(found.length, ids.length);
         for (uint256 i = 0; i < ids.length; ++i) {
             assertEq(found[i], i == place ? weight : 0);

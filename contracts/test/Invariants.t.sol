@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {DevToken} from "../devnet/DevToken.sol";
 import {Catalog} from "../src/Catalog.sol";
 import {Jobs} from "../src/Jobs.sol";
+import {Permissions} from "../src/Permissions.sol";
 import {Rounds} from "../src/Rounds.sol";
 import {Terms} from "../src/Terms.sol";
 import {Voting} from "../src/Voting.sol";
@@ -26,13 +27,14 @@ contract InvariantsTest is Test {
         for (uint256 i = 5; i < 7; ++i) {
             require(token.transfer(handler.people()[i].addr, 1e15));
         }
-        bytes4[] memory steps = new bytes4[](24);
+        bytes4[] memory steps = new bytes4[](27);
         (steps[0], steps[1], steps[2]) = (Handler.wait.selector, Handler.register.selector, Handler.trade.selector);
         (steps[3], steps[4]) = (Handler.retire.selector, Handler.setReserve.selector);
         (steps[5], steps[6], steps[7]) = (Handler.delegate.selector, Handler.open.selector, Handler.vote.selector);
         (steps[8], steps[9], steps[10]) = (Handler.submit.selector, Handler.close.selector, Handler.fund.selector);
         (steps[11], steps[12]) = (Handler.settle.selector, Handler.pay.selector);
         (steps[13], steps[14]) = (Handler.refund.selector, Handler.withdraw.selector);
+        (steps[24], steps[25], steps[26]) = (Handler.allow.selector, Handler.allow.selector, Handler.fund.selector);
         for (uint256 i = 15; i < 24; ++i) {
             steps[i] = Handler.advance.selector;
         }
@@ -116,7 +118,7 @@ contract InvariantsTest is Test {
         Mirror.Story[] memory stories = handler.stories();
         for (uint256 i = 0; i < stories.length; ++i) {
             if (stories[i].funds == 0) continue;
-            assertFalse(stories[i].retiredAtFunding, "a member was retired");
+            assertFalse(stories[i].unavailableAtFunding, "a member was retired, or did not allow the model");
             if (stories[i].state == Voting.State.Refunded) continue;
             Terms memory terms = handler.termsOf(i);
             bool[] memory members = jobs.membersOf(terms);
@@ -189,5 +191,29 @@ contract InvariantsTest is Test {
             held += token.balanceOf(people[k].addr);
         }
         assertEq(held, 2e15);
+    }
+
+    function invariant_I8_no_job_goes_beyond_a_permission() public view {
+        Mirror.Story[] memory stories = handler.stories();
+        Mirror.Thing[] memory things = handler.things();
+        for (uint256 i = 0; i < stories.length; ++i) {
+            assertFalse(stories[i].unavailableAtFunding, "a member did not allow the model");
+            assertFalse(stories[i].overspentAtFunding, "a budget was overspent");
+        }
+        for (uint256 k = 0; k < things.length; ++k) {
+            uint256 taken;
+            for (uint256 i = 0; i < stories.length; ++i) {
+                if (stories[i].state < Voting.State.Funded || stories[i].state == Voting.State.Refunded) continue;
+                (uint256[] memory charged, uint256 epsilon) = handler.chargedBy(i);
+                for (uint256 n = 0; n < charged.length; ++n) {
+                    if (charged[n] == things[k].id) taken += epsilon;
+                }
+            }
+            (Permissions.Allows allows, uint32 each, uint32 budget, uint32 spent) = catalog.permissionOf(things[k].id);
+            assertEq(uint256(spent), taken, "what was spent is not what unrefunded jobs took");
+            assertEq(uint256(spent), things[k].spent);
+            assertLe(uint256(spent), things[k].highest, "more than any budget allowed");
+            assertTrue(allows == things[k].allows && each == things[k].each && budget == things[k].budget);
+        }
     }
 }

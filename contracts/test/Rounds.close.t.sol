@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Permissions} from "../src/Permissions.sol";
 import {Rounds} from "../src/Rounds.sol";
 import {NO_RESERVE, REJECT, Terms} from "../src/Terms.sol";
 import {Voting} from "../src/Voting.sol";
@@ -115,7 +116,7 @@ contract RoundsCloseTest is Polls {
         vm.startPrank(owners[0].addr);
         ids[0] = catalog.registerData(EU, 1e9, 1, CID, CID); // not described
         ids[1] = catalog.registerData(US, 1e9, 1, CID, CID); // described by another provider
-        ids[2] = catalog.registerModel(EU, CID, CID);
+        ids[2] = catalog.registerModel(EU, Permissions.Regime.Loop, 0, CID, CID);
         vm.stopPrank();
         vm.prank(rival.addr);
         catalog.describe(ids[1], CID);

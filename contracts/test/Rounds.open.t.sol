@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Permissions} from "../src/Permissions.sol";
 import {Rounds} from "../src/Rounds.sol";
 import {NO_RESERVE, Terms} from "../src/Terms.sol";
 import {Voting} from "../src/Voting.sol";
@@ -165,9 +166,9 @@ contract RoundsOpenTest is Polls {
     function test_a_model_must_be_one_that_the_provider_described_and_be_offered() public {
         Terms memory terms = baseTerms();
         vm.startPrank(consumer.addr);
-        uint256 fresh = catalog.registerModel(EU, CID, CID);
+        uint256 fresh = catalog.registerModel(EU, Permissions.Regime.Loop, 0, CID, CID);
         uint256 data = catalog.registerData(EU, 1, NO_RESERVE, CID, CID);
-        uint256 elsewhere = catalog.registerModel(US, CID, CID);
+        uint256 elsewhere = catalog.registerModel(US, Permissions.Regime.Loop, 0, CID, CID);
         vm.stopPrank();
         vm.prank(provider.addr);
         catalog.describe(data, CID);

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Jobs} from "../src/Jobs.sol";
+import {Permissions} from "../src/Permissions.sol";
 import {Task, Terms} from "../src/Terms.sol";
 import {TokenMarket} from "./base/TokenMarket.sol";
 import {EvilToken, Puppet} from "./EvilTokens.sol";
@@ -200,7 +201,7 @@ contract TokensCallbackTest is TokenMarket {
         vm.prank(owners[0].addr);
         uint256 asset = catalog.registerData(index, 100, 20, CID, CID);
         vm.prank(consumer.addr);
-        uint256 script = catalog.registerModel(index, CID, CID);
+        uint256 script = catalog.registerModel(index, Permissions.Regime.Loop, 0, CID, CID);
         vm.startPrank(machine.addr);
         catalog.describe(asset, CID);
         catalog.describe(script, CID);

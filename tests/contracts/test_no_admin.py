@@ -21,7 +21,9 @@ ERC721 = {"approve", "safeTransferFrom", "setApprovalForAll", "transferFrom"}
 WRITES = {
     "Catalog": ERC721
     | {
+        "allow",
         "announce",
+        "charge",
         "credit",
         "delegate",
         "describe",
@@ -29,6 +31,7 @@ WRITES = {
         "publishKey",
         "refuse",
         "registerData",
+        "release",
     }
     | {"postSought", "registerModel", "retire", "setReserve"},
     "Jobs": {"open", "vote", "submit", "submitFor", "close"}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from memory.market import address, fits, refused
 from visdm.domain.assets import NO_RESERVE, Asset, Kind, Provider, State
 from visdm.domain.demand import MAX_SOUGHT, Sought
+from visdm.domain.permissions import Allows, Permission
+from visdm.domain.regimes import MAX_EPSILON, Regime
 from visdm.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +58,16 @@ class MemoryCatalog:
         return index
 
     def register(
-        self, kind: Kind, provider: int, samples: int, reserve: int, package: str, grants: str
+        self,
+        kind: Kind,
+        provider: int,
+        samples: int,
+        reserve: int,
+        package: str,
+        grants: str,
+        *,
+        regime: Regime = Regime.LOOP,
+        epsilon: int = 0,
     ) -> int:
         operation = "registerData"
         if kind is Kind.MODEL:
@@ -64,11 +75,18 @@ class MemoryCatalog:
         fits(24, provider)
         fits(32, samples)
         fits(80, reserve)
+        fits(32, epsilon)
         with self.market.block():
             if kind is Kind.DATA and not samples:
                 raise refused(operation, "NoSamples")
             if not 0 < provider <= len(self.market.providers):
                 raise refused(operation, "UnknownProvider", provider=provider)
+            if kind is Kind.MODEL:
+                private = regime is Regime.PRIVATE
+                if not (0 < epsilon <= MAX_EPSILON if private else epsilon == 0):
+                    raise refused(operation, "BadEpsilon", regime=regime, epsilon=epsilon)
+            else:
+                regime, epsilon = Regime.LOOP, 0
             asset = len(self.market.assets) + 1
             self.market.assets[asset] = Asset(
                 asset=asset,
@@ -81,6 +99,8 @@ class MemoryCatalog:
                 package=package,
                 grants=grants,
                 announced=((grants, self.account),),
+                regime=regime,
+                epsilon=epsilon,
             )
         return asset
 
@@ -98,6 +118,20 @@ class MemoryCatalog:
         fits(80, reserve)
         with self.market.block():
             self._put(replace(self._mine("setReserve", asset), reserve=reserve))
+
+    def allow(self, asset: int, permission: Permission) -> None:
+        epsilon, budget, models = permission.epsilon, permission.budget, permission.models
+        fits(32, epsilon, budget)
+        with self.market.block():
+            found = self._live("allow", asset)
+            if found.kind is Kind.MODEL:
+                raise refused("allow", "NotData", asset=asset)
+            private = permission.allows is Allows.PRIVATE
+            limited = 0 < epsilon <= budget if private else epsilon == budget == 0
+            if not limited or (permission.allows is Allows.LISTED) is not bool(models):
+                said = {"allows": permission.allows, "epsilon": epsilon, "budget": budget}
+                raise refused("allow", "BadPermission", **said, models=len(models))
+            self._put(replace(found, permission=permission))
 
     def grant(self, asset: int, grants: str) -> None:
         with self.market.block():

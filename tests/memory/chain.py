@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 from memory.market import MemoryMarket, address, fits, refused
 from memory.rounds import MemoryRounds
 from visdm.domain.jobs import WHOLE, Credit, Job, JobState, equal_parts, rewards
+from visdm.domain.permissions import Allows
 from visdm.domain.rounds import RoundState, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from visdm.domain.rounds import Outcome, Terms
 
 __all__ = ["MemoryChain", "MemoryMarket"]
 
@@ -74,7 +77,7 @@ class MemoryChain(MemoryRounds):
             self._round(round_).outcome = outcome
             price, settle_by = outcome.price, terms.settle_by
             job = Job(round_, JobState.FUNDED, price, terms.fee_cap, settle_by)
-            self.market.jobs[round_] = job
+            self.market.jobs[round_] = replace(job, charged=self._charge(terms, outcome))
 
     def settle(
         self, round_: str, shares: Sequence[int], fee: int, result: str, report: str
@@ -121,6 +124,10 @@ class MemoryChain(MemoryRounds):
             if time <= job.settle_by and self.account != provider:
                 raise refused("refund", "NotYetRefundable", settleBy=job.settle_by)
             self.market.jobs[round_] = replace(job, state=JobState.REFUNDED)
+            epsilon = self.market.assets[terms.model].epsilon
+            for number in job.charged:
+                asset = self.market.assets[number]
+                self._put(replace(asset, spent=asset.spent - epsilon))
             self._pay_out(terms.consumer, job.price + job.fee_cap)
 
     def withdraw(self, to: str = "") -> int:
@@ -136,6 +143,19 @@ class MemoryChain(MemoryRounds):
             self.market.owed[self.account] = 0
             self._pay_out(to, amount)
         return amount
+
+    def _charge(self, terms: Terms, outcome: Outcome) -> tuple[int, ...]:
+        """Take a private job's epsilon from those of its assets that keep a budget."""
+        charged = []
+        for place, number in enumerate(terms.assets):
+            asset = self.market.assets.get(number)
+            if asset is None or not outcome.includes(place):
+                continue
+            if asset.permission.allows is Allows.PRIVATE:
+                epsilon = self.market.assets[terms.model].epsilon
+                self._put(replace(asset, spent=asset.spent + epsilon))
+                charged.append(number)
+        return tuple(charged)
 
     def _changed(self, account: str) -> list[Job]:
         jobs = self.market.jobs.values()

@@ -10,9 +10,9 @@ from eth_utils.crypto import keccak
 
 from memory.chain import MemoryChain
 from memory.market import BLOCK_SECONDS, refused
-from visdm.domain.assets import State
 from visdm.domain.daos import MARGIN, MAX_COUNCIL, MAX_PERIOD, Dao, Proposal, Rule, Seat, decide
-from visdm.domain.rounds import BASIS, REJECT, SILENT, Terms
+from visdm.domain.permissions import Ask
+from visdm.domain.rounds import BASIS, REJECT, SILENT, Task, Terms
 from visdm.errors import UnknownError
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ class MemoryDaos:
 
     def _seat_of(self, dao: str, terms: Terms, number: int) -> Seat:
         asset = self.chain.market.assets[number]
-        offered = asset.state is State.DESCRIBED and asset.provider == terms.provider
+        ask = Ask.of(self.chain.market.assets[terms.model], trains=terms.task is Task.TRAIN)
+        offered = asset.is_offered(terms.provider, ask)
         member = self.chain.delegate_of(asset.owner) == dao
         return Seat(asset.owner, asset.samples if offered and member else 0)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from memory.catalog import MemoryCatalog
 from memory.market import SKIPPED, Answer, Round, Skipped, address, fits, refused
 from visdm.domain.assets import NO_RESERVE, Kind, State
+from visdm.domain.permissions import Ask
 from visdm.domain.rounds import (
     BASIS,
     LAST,
@@ -20,6 +21,7 @@ from visdm.domain.rounds import (
     Ballot,
     Outcome,
     Standing,
+    Task,
     Terms,
     tally,
 )
@@ -135,9 +137,12 @@ class MemoryRounds(MemoryCatalog):
         asset = self.market.assets.get(number)
         if asset is None:
             return Standing(0, NO_RESERVE, available=False)
-        kind, state, provider = asset.kind, asset.state, asset.provider
-        offered = (kind, state, provider) == (Kind.DATA, State.DESCRIBED, terms.provider)
+        offered = asset.is_offered(terms.provider, self._asked(terms))
         return Standing(asset.samples, asset.reserve, offered)
+
+    def _asked(self, terms: Terms) -> Ask:
+        model = self.market.assets[terms.model]
+        return Ask.of(model, trains=terms.task is Task.TRAIN)
 
     def _owner(self, number: int) -> str:
         asset = self.market.assets.get(number)

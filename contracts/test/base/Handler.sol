@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {DevToken} from "../../devnet/DevToken.sol";
 import {Jobs} from "../../src/Jobs.sol";
+import {Permissions} from "../../src/Permissions.sol";
 import {NO_RESERVE, REJECT, Task, Terms} from "../../src/Terms.sol";
 import {Voting} from "../../src/Voting.sol";
 import {Mirror} from "./Mirror.sol";
@@ -15,7 +16,7 @@ contract Handler is Mirror {
         keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
     string private constant CID = "bafkreiaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     uint256 private constant MOST_ROUNDS = 8;
-    uint256 private constant MOST_THINGS = 16;
+    uint256 private constant MOST_THINGS = 26;
 
     uint256 private _luck;
 
@@ -45,12 +46,12 @@ contract Handler is Mirror {
             vm.prank(_people[i].addr);
             catalog.announce("EU", 1);
         }
+        _luck = 7;
         for (uint256 i = 0; i < 7; ++i) {
             put(_people[i % 5].addr, i < 5 ? 1 : 2, uint32(10 + 90 * i), i % 3 == 0 ? 12 : NO_RESERVE);
         }
-        for (uint256 i = 5; i < 7; ++i) {
-            put(_people[i].addr, 1, 0, NO_RESERVE);
-            put(_people[i].addr, 2, 0, NO_RESERVE);
+        for (uint256 i = 0; i < 12; ++i) {
+            put(_people[5 + i % 2].addr, i < 8 ? 1 : 2, 0, NO_RESERVE);
         }
     }
 
@@ -87,6 +88,27 @@ contract Handler is Mirror {
         mine.reserve = luck(3) == 0 ? NO_RESERVE : uint80(luck(40));
         vm.prank(mine.owner);
         catalog.setReserve(mine.id, mine.reserve);
+    }
+
+    function allow(uint256 seed) external step(seed) {
+        Thing storage mine = _things[luck(_things.length)];
+        if (mine.samples == 0 || mine.retired) return;
+        mine.allows = Permissions.Allows(luck(4));
+        bool limited = mine.allows == Permissions.Allows.Private;
+        mine.each = limited ? uint32(1 + luck(6)) : 0;
+        mine.budget = limited ? uint32(mine.each + luck(12)) : 0;
+        mine.listed = mine.allows == Permissions.Allows.Listed ? uint8(1 + luck(3)) : 0;
+        if (mine.budget > mine.highest) mine.highest = mine.budget;
+        string[] memory models = new string[](mine.listed == 0 ? 0 : 1 + mine.listed / 3);
+        for (uint256 k = 0; k < models.length; ++k) {
+            models[k] = packageOf(mine.listed == 2 ? 1 : k);
+        }
+        vm.prank(mine.owner);
+        catalog.allow(mine.id, mine.allows, mine.each, mine.budget, models);
+    }
+
+    function packageOf(uint256 package) private pure returns (string memory) {
+        return package == 0 ? CID : "another package";
     }
 
     function delegate(uint256 seed) external step(seed) {
@@ -259,7 +281,7 @@ contract Handler is Mirror {
         assertEq(token.balanceOf(to) - before, amount);
         paidOut += amount;
         if (settled) (story.change, story.changes) = (0, story.changes + 1);
-        else (story.state, story.refunds) = (Voting.State.Refunded, story.refunds + 1);
+        else noteRefund(i);
     }
 
     function withdraw(uint256 seed) external step(seed) {
@@ -313,18 +335,26 @@ contract Handler is Mirror {
 
     /// @dev Register and describe; of no samples it is a model.
     function put(address owner, uint24 provider, uint32 samples, uint80 reserve) private returns (uint256 id) {
+        Thing storage made = _things.push();
+        (made.provider, made.samples, made.owner) = (provider, samples, owner);
+        made.reserve = samples == 0 ? NO_RESERVE : reserve;
+        if (samples == 0) {
+            (made.regime, made.package) = (Permissions.Regime(luck(3)), uint8(luck(2)));
+            if (made.regime == Permissions.Regime.Private) made.epsilon = uint32(1 + luck(5));
+        }
         vm.prank(owner);
-        if (samples == 0) id = catalog.registerModel(provider, CID, CID);
+        if (samples == 0) id = catalog.registerModel(provider, made.regime, made.epsilon, packageOf(made.package), CID);
         else id = catalog.registerData(provider, samples, reserve, CID, CID);
         vm.prank(_people[6 + provider].addr);
         catalog.describe(id, CID);
-        _placeOf[id] = _things.length;
-        _things.push(Thing(id, provider, samples, samples == 0 ? NO_RESERVE : reserve, false, owner, 0, 0, 0));
+        made.id = id;
+        _placeOf[id] = _things.length - 1;
     }
 
     function modelOf(address owner, uint24 provider) private returns (uint256) {
+        uint256 first = luck(_things.length);
         for (uint256 k = 0; k < _things.length; ++k) {
-            Thing memory found = _things[k];
+            Thing memory found = _things[(first + k) % _things.length];
             if (found.samples == 0 && found.owner == owner && found.provider == provider && !found.retired) {
                 return found.id;
             }

@@ -5,6 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {DevToken} from "../../devnet/DevToken.sol";
 import {Catalog} from "../../src/Catalog.sol";
 import {Jobs} from "../../src/Jobs.sol";
+import {Permissions} from "../../src/Permissions.sol";
 import {Rounds} from "../../src/Rounds.sol";
 import {NO_RESERVE, REJECT, Task, Terms} from "../../src/Terms.sol";
 import {Voting} from "../../src/Voting.sol";
@@ -69,7 +70,7 @@ abstract contract Market is Test {
     /// @notice Register a model asset and have it described.
     function offerModel(Account memory owner) internal returns (uint256 asset) {
         vm.prank(owner.addr);
-        asset = catalog.registerModel(EU, CID, CID);
+        asset = catalog.registerModel(EU, Permissions.Regime.Loop, 0, CID, CID);
         vm.prank(provider.addr);
         catalog.describe(asset, CID);
     }

@@ -4,7 +4,8 @@ pragma solidity ^0.8.28;
 import {DevToken} from "../../devnet/DevToken.sol";
 import {Catalog} from "../../src/Catalog.sol";
 import {Jobs} from "../../src/Jobs.sol";
-import {NO_RESERVE, REJECT, Terms} from "../../src/Terms.sol";
+import {Permissions} from "../../src/Permissions.sol";
+import {NO_RESERVE, REJECT, Task, Terms} from "../../src/Terms.sol";
 import {Voting} from "../../src/Voting.sol";
 import {Test} from "./Test.sol";
 
@@ -29,6 +30,15 @@ abstract contract Mirror is Test {
         uint256 earned;
         uint256 withdrawn;
         uint256 jobs;
+        Permissions.Regime regime; // a model's, with its epsilon and which of two packages it has
+        uint32 epsilon;
+        uint8 package;
+        Permissions.Allows allows; // a data asset's, with each job's epsilon, and both packages by bits
+        uint32 each;
+        uint32 budget;
+        uint8 listed;
+        uint256 highest; // the highest budget it ever had
+        uint256 spent;
     }
 
     /// @dev A round as it should be, and how often each thing happened to it.
@@ -43,7 +53,8 @@ abstract contract Mirror is Test {
         uint256 settles;
         uint256 refunds;
         uint256 changes;
-        bool retiredAtFunding;
+        bool unavailableAtFunding;
+        bool overspentAtFunding;
     }
 
     /// @dev The last answer that counts at a position.
@@ -76,6 +87,7 @@ abstract contract Mirror is Test {
     mapping(uint256 round => bool[]) internal _members;
     mapping(uint256 round => Consent[]) internal _consents;
     mapping(uint256 round => uint8[]) internal _choices;
+    mapping(uint256 round => uint256[]) internal _charged;
     mapping(uint256 id => uint256) internal _placeOf;
     mapping(address => address) internal _delegateOf;
     mapping(address => uint256) public owed;
@@ -105,7 +117,22 @@ abstract contract Mirror is Test {
         return (_members[i], _consents[i], _choices[i]);
     }
 
+    function chargedBy(uint256 i) external view returns (uint256[] memory, uint256) {
+        return (_charged[i], thing(_terms[i].model).epsilon);
+    }
+
     // --- the rules
+
+    /// @dev Whether an owner allows what a round asks.
+    function admits(uint256 asset, Terms memory terms) internal view returns (bool) {
+        Thing memory data = thing(asset);
+        Thing memory model = thing(terms.model);
+        bool dp = model.regime == Permissions.Regime.Private && terms.task == Task.Train;
+        if (data.allows == Permissions.Allows.Scripts) return true;
+        if (data.allows == Permissions.Allows.Loop) return model.regime != Permissions.Regime.Script;
+        if (data.allows == Permissions.Allows.Listed) return data.listed >> model.package & 1 == 1;
+        return dp && model.epsilon <= data.each && data.spent + model.epsilon <= data.budget;
+    }
 
     function speaks(address voter, address owner) internal view returns (bool) {
         address hop = owner;
@@ -145,7 +172,7 @@ abstract contract Mirror is Test {
         uint256 willing;
         for (uint256 k = 0; k < count; ++k) {
             Thing memory asset = thing(terms.assets[k]);
-            if (asset.retired || asset.provider != terms.provider) continue;
+            if (asset.retired || asset.provider != terms.provider || !admits(asset.id, terms)) continue;
             Said memory said = _said[i][k];
             if (!said.own || said.nonce != 255) out.complete = false;
             out.choices[k] = said.choice;
@@ -183,12 +210,13 @@ abstract contract Mirror is Test {
             Outcome memory out = outcomeOf(i);
             return (out.complete || block.timestamp > terms.voteBy) && out.priced;
         }
-        return _stories[i].state == Voting.State.Priced && !anyRetired(i);
+        return _stories[i].state == Voting.State.Priced && !anyUnavailable(i);
     }
 
-    function anyRetired(uint256 i) internal view returns (bool) {
+    function anyUnavailable(uint256 i) internal view returns (bool) {
         for (uint256 k = 0; k < _members[i].length; ++k) {
-            if (_members[i][k] && thing(_terms[i].assets[k]).retired) return true;
+            uint256 asset = _terms[i].assets[k];
+            if (_members[i][k] && (thing(asset).retired || !admits(asset, _terms[i]))) return true;
         }
         return false;
     }
@@ -215,8 +243,22 @@ abstract contract Mirror is Test {
         if (_stories[i].state == Voting.State.Open) noteClose(i);
         _stories[i].state = Voting.State.Funded;
         ++_stories[i].funds;
-        _stories[i].retiredAtFunding = anyRetired(i);
+        _stories[i].unavailableAtFunding = anyUnavailable(i);
+        for (uint256 k = 0; k < _members[i].length; ++k) {
+            Thing storage asset = _things[_placeOf[_terms[i].assets[k]]];
+            if (!_members[i][k] || asset.allows != Permissions.Allows.Private) continue;
+            asset.spent += thing(_terms[i].model).epsilon;
+            _charged[i].push(asset.id);
+            if (asset.spent > asset.budget) _stories[i].overspentAtFunding = true;
+        }
         paidIn += priceOf(i) + _terms[i].feeCap;
+    }
+
+    function noteRefund(uint256 i) internal {
+        (_stories[i].state, _stories[i].refunds) = (Voting.State.Refunded, _stories[i].refunds + 1);
+        for (uint256 k = 0; k < _charged[i].length; ++k) {
+            _things[_placeOf[_charged[i][k]]].spent -= thing(_terms[i].model).epsilon;
+        }
     }
 
     function noteSettle(uint256 i, uint32[] memory shares, uint96 fee, address account) internal {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from visdm.cli.allowing import WORDS, limits_options, permission_of, terms_of, terms_shown
 from visdm.cli.croissant import croissant_of
 from visdm.cli.frame import (
     address_named,
@@ -48,6 +49,9 @@ PUBLIC = {
 }
 """What anybody may read of an asset's images, in words."""
 
+APART = ("announced", "regime", "epsilon", "permission", "spent")
+"""Of an asset, what is not shown as it is."""
+
 LONG = ("histograms", "projection", "by_class", "pca")
 """Parts of a summary that are shown as JSON alone."""
 
@@ -71,6 +75,14 @@ def asset() -> None:
     show_default=True,
     help="What is public of the images: a row for each, or figures of groups of them alone.",
 )
+@click.option(
+    "--allow",
+    type=click.Choice(WORDS),
+    default=WORDS[0],
+    show_default=True,
+    help="Which models may be trained on it.",
+)
+@limits_options
 @as_option
 @home_option
 @json_option
@@ -80,6 +92,10 @@ def asset_register(  # one parameter per option
     provider: int,
     reserve: str | None,
     disclosure: str,
+    allow: str,
+    epsilon: str | None,
+    budget: str | None,
+    models: tuple[str, ...],
     actor: str,
     home: Path,
     *,
@@ -95,10 +111,14 @@ def asset_register(  # one parameter per option
     The provider describes the images in public. With --metadata aggregate nothing that it
     publishes is of a single image: nobody can test whether you have an image that they have, and
     nobody but your provider notices a copy of yours. It cannot be changed later.
+
+    --allow says which models may be trained on the images, and can be changed: those in the
+    platform's loop; private ones only, within --epsilon and --budget; those --model names; any.
     """
     least = NO_RESERVE if reserve is None else price(reserve)
     with market(home) as world, progress("packaging, encrypting, uploading") as shown:
         supplier = world.supplier(actor)
+        permission = permission_of(supplier.chain, allow, epsilon, budget, models)
         supplier.join()
         offered = supplier.offer(
             source,
@@ -107,16 +127,18 @@ def asset_register(  # one parameter per option
             reserve=least,
             keep_exif=keep_exif,
             disclosure=Disclosure(disclosure),
+            permission=permission,
             progress=shown,
         )
-        package = world.chain(actor).assets()[offered.asset - 1].package
+        found = world.chain(actor).assets()[offered.asset - 1]
     summary = offered.summary
     fields = {
         "asset": offered.asset,
         "samples": summary.samples,
         "classes": list(summary.classes),
         "bytes": summary.size,
-        "package": package,
+        "package": found.package,
+        **(terms_of(found) if as_json else terms_shown(found)),
         "personal metadata": "kept" if keep_exif else f"removed from {summary.stripped} images",
         "disclosure": summary.disclosure.value,
         "will be public": PUBLIC[summary.disclosure],
@@ -143,6 +165,41 @@ def asset_grant(number: int, to: tuple[str, ...], actor: str, home: Path, *, as_
     print_fields(fields, as_json=as_json)
 
 
+@asset.command("allow")
+@click.argument("number", type=int)
+@click.argument("allow", metavar="|".join(WORDS), type=click.Choice(WORDS))
+@limits_options
+@as_option
+@home_option
+@json_option
+def asset_allow(  # one parameter per option
+    number: int,
+    allow: str,
+    epsilon: str | None,
+    budget: str | None,
+    models: tuple[str, ...],
+    actor: str,
+    home: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Say which models may be trained on an asset, from now on.
+
+    loop: those in the platform's loop, private or not. private: private ones only, whose jobs take
+    at most --epsilon each and --budget together, over the asset's life. listed: those that --model
+    names, however they train. scripts: any, also one with a loop of its own.
+
+    What stands when a round is closed counts, and again when it is funded.
+    """
+    with market(home) as world:
+        supplier = world.supplier(actor)
+        permission = permission_of(supplier.chain, allow, epsilon, budget, models)
+        supplier.allow(number, permission)
+        found = supplier.chain.assets()[number - 1]
+    terms = terms_of(found) if as_json else terms_shown(found)
+    print_fields({"asset": number, **terms}, as_json=as_json)
+
+
 @asset.command("retire")
 @click.argument("number", type=int)
 @as_option
@@ -167,6 +224,7 @@ def asset_list(home: Path, *, as_json: bool) -> None:
                 "owner": world.name(found.owner),
                 "samples": found.samples,
                 "state": found.state.name.lower(),
+                "allows": found.permission.allows.word if found.kind is Kind.DATA else "",
                 "earned": world.chain(place.OPERATOR).credit(found.asset).earned,
                 "copies": _copied(world.store, found),
             }
@@ -192,11 +250,12 @@ def asset_show(number: int, home: Path, *, croissant: bool, as_json: bool) -> No
             return
         credit = chain.credit(number)
         fields = {
-            **{name: value for name, value in vars(found).items() if name != "announced"},
+            **{name: value for name, value in vars(found).items() if name not in APART},
             "kind": found.kind.name.lower(),
             "state": found.state.name.lower(),
             "owner": world.name(found.owner),
             "reserve": None if found.reserve == NO_RESERVE else found.reserve,
+            **(terms_of(found) if as_json else terms_shown(found)),
             "earned": credit.earned,
             "jobs": credit.jobs,
         }

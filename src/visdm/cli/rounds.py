@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from visdm.cli.allowing import asked_by
 from visdm.cli.frame import (
     Duration,
     address_named,
@@ -116,7 +117,7 @@ def round_show(number: str, home: Path, *, as_json: bool) -> None:
 
 @round_.command("open")
 @click.option("--model", type=int, help="The model asset.  [default: the account's newest]")
-@click.option("--assets", help="Data assets, as 1,2,3.  [default: all of the model's provider]")
+@click.option("--assets", help="Data assets, as 1,2,3.  [default: all that allow the model]")
 @dataset_option
 @click.option(
     "--ladder",
@@ -181,7 +182,8 @@ def round_open(  # one parameter per option
         if dataset:
             chosen, steps = kept_dataset(dataset, world, consumer, provider, ladder)
         else:
-            chosen = _dataset(assets) or consumer.sample(Criteria(provider=provider)).dataset
+            every = Criteria(provider=provider, ask=asked_by(chain, number))
+            chosen = _dataset(assets) or consumer.sample(every).dataset
             steps = place.parse_ladder(ladder or LADDER)
         now = chain.now()
         cap = fee_of(chain, provider, chosen)

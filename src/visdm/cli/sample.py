@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from visdm.cli.allowing import asked_by, terms_of
 from visdm.cli.frame import (
     consumer_option,
     home_option,
@@ -28,6 +29,7 @@ from visdm.demo.summary import money
 from visdm.domain.candidates import LEAST_SHARE, MOST_COPIED, Criteria
 from visdm.domain.conditions import Condition
 from visdm.domain.datasets import LIMIT, Dataset, written
+from visdm.domain.permissions import BY_DEFAULT
 from visdm.domain.ranks import RANKS
 from visdm.domain.rounds import MAX_ASSETS
 from visdm.errors import FolderError, InputError, OutputError, VisdmError
@@ -89,6 +91,7 @@ dataset_option = click.option(
     show_default=True,
     help="The most of an asset that may be copies.",
 )
+@click.option("--model", type=int, metavar="N", help="Whose owners allow this model asset.")
 @click.option("--owner-jobs", type=click.IntRange(0), default=0, metavar="N", help="At the least.")
 @click.option("--owner-earned", metavar="AMOUNT", help="At the least, by all its assets.")
 @click.option("--max-reserve", metavar="PRICE", help="The most that a reserve may ask a sample.")
@@ -143,10 +146,13 @@ def sample(
     """
     if map_folder:
         require_extra()
+    number: int | None = asked.pop("model")
     criteria = _criteria(like=like, **asked)
     as_json: bool = asked["as_json"]
     with market(home) as world, progress("looking at the market") as shown:
         consumer = world.consumer(actor)
+        if number is not None:
+            criteria = replace(criteria, ask=asked_by(consumer.chain, number))
         selection = consumer.sample(criteria, like, shown)
         done = _write(selection, world, consumer, map_folder, None if asked["dry"] else out, shown)
         owners = {
@@ -323,6 +329,7 @@ def _row(verdict: Verdict, owners: dict[int, str]) -> dict[str, Any]:
         "copied": round(candidate.copied, 4),
         "copies": {str(number): images for number, images in candidate.metadata.copies.items()},
         "disclosure": str(candidate.metadata.disclosure),
+        "permission": terms_of(candidate.asset),
         "reserve": candidate.asks,
         "earned": candidate.earned,
         "jobs": candidate.jobs,
@@ -337,14 +344,19 @@ def _print(selection: Selection, owners: dict[int, str], kept: Path | None) -> N
     """Print a row per asset, those in the dataset first, why each is in or out, and the cost."""
     ranks = list(selection.criteria.ranks)
     conditions = bool(selection.criteria.where)
+    # Most allow what all do: who does not shows.
+    allows = any(v.candidate.asset.permission != BY_DEFAULT for v in selection.verdicts)
     headings = ["asset", "owner", "samples", *ranks, *(["fit"] if conditions else [])]
     table = Table()
-    for heading in (*headings, "copies", "told", "asks", "in"):
+    for heading in (*headings, "copies", "told", *(["allows"] if allows else []), "asks", "in"):
         table.add_column(heading, overflow="fold")
     ordered = sorted(selection.verdicts, key=lambda v: (not v.place, v.place))
     for verdict in ordered:
         table.add_row(
-            *(Text(plain(cell)) for cell in _cells(verdict, owners, ranks, conditions=conditions))
+            *(
+                Text(plain(cell))
+                for cell in _cells(verdict, owners, ranks, conditions=conditions, allows=allows)
+            )
         )
     Console().print(table)
     for verdict in ordered:
@@ -354,7 +366,12 @@ def _print(selection: Selection, owners: dict[int, str], kept: Path | None) -> N
 
 
 def _cells(
-    verdict: Verdict, owners: dict[int, str], ranks: Sequence[str], *, conditions: bool
+    verdict: Verdict,
+    owners: dict[int, str],
+    ranks: Sequence[str],
+    *,
+    conditions: bool,
+    allows: bool,
 ) -> list[str]:
     candidate, fitting = verdict.candidate, verdict.candidate.traits.fitting
     fit = f"{fitting.likely:.0%}" if fitting.known else f"~{fitting.likely:.0%}"
@@ -367,6 +384,7 @@ def _cells(
         *([fit] if conditions else []),
         f"{candidate.copied:.0%}",
         str(candidate.metadata.disclosure),
+        *([candidate.asset.permission.allows.word] if allows else []),
         "-" if candidate.asks is None else money(candidate.asks),
         "yes" if verdict.place else "no",
     ]

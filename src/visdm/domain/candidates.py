@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from visdm.domain.assets import Asset, Provider
     from visdm.domain.conditions import Condition
     from visdm.domain.metadata import Metadata
+    from visdm.domain.permissions import Ask
     from visdm.domain.traits import Traits
 
 MOST_COPIED = 0.5
@@ -47,7 +48,7 @@ class Criteria:
 
     `ranks` are weights by name. Bounds: `budget`, and `at`, the price a sample that would be
     paid (None: what reserves ask), in token units; how many `samples` are wanted; how many
-    assets at `most`.
+    assets at `most`. `ask` is what the consumer's model asks of owners, where there is one.
     """
 
     provider: int = 0
@@ -66,6 +67,7 @@ class Criteria:
     at: int | None = None
     samples: int | None = None
     most: int = MAX_ASSETS
+    ask: Ask | None = None
 
     def check(self) -> None:
         """Raise `InputError` naming the first thing that cannot be meant."""
@@ -139,8 +141,14 @@ def misfits(candidate: Candidate, criteria: Criteria) -> Iterator[Reason]:
     if candidate.problem:
         yield Reason.words(candidate.problem)
     yield from _place(candidate, criteria)
+    yield from _allowed(candidate, criteria)
     yield from _images(candidate, criteria)
     yield from _owner(candidate, criteria)
+
+
+def _allowed(candidate: Candidate, criteria: Criteria) -> Iterator[Reason]:
+    if criteria.ask is not None and (objection := candidate.asset.objection(criteria.ask)):
+        yield Reason.words(objection)
 
 
 def _place(candidate: Candidate, criteria: Criteria) -> Iterator[Reason]:

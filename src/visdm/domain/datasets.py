@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from visdm.domain.assets import Asset
     from visdm.domain.candidates import Criteria
+    from visdm.domain.permissions import Ask
     from visdm.domain.sampling import Selection
 
 FORMAT = 1
@@ -161,7 +162,12 @@ def written(criteria: Criteria) -> dict[str, Any]:
         "classes": list(criteria.classes),
         "where": [str(condition) for condition in criteria.where],
         "ranks": dict(criteria.ranks),
+        "ask": None if criteria.ask is None else _asked(criteria.ask),
     }
+
+
+def _asked(ask: Ask) -> dict[str, Any]:
+    return {"regime": ask.regime.word, "epsilon": ask.epsilon, "package": ask.package}
 
 
 def _changed(member: Member, now: Asset | None, provider: int) -> str:

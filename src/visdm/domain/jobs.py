@@ -30,6 +30,7 @@ class Job:
 
     `change` is what of the fee cap the consumer has still to take back; `credited` the first
     position whose reward is not credited yet: a settlement of many owners comes in chunks.
+    `charged` are the assets whose budget of epsilon it was taken from when it was funded.
     """
 
     round: str
@@ -43,6 +44,7 @@ class Job:
     report: str = ""
     change: int = 0
     credited: int = 0
+    charged: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from visdm.domain.regimes import Regime
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from visdm.domain.daos import Dao, Proposal, Rule, Seat
     from visdm.domain.demand import Sought
     from visdm.domain.jobs import Credit, Job
+    from visdm.domain.permissions import Permission
     from visdm.domain.rounds import Ballot, Outcome, Terms
 
 
@@ -57,9 +60,22 @@ class Chain(Protocol):
         ...
 
     def register(  # one argument per column of the register
-        self, kind: Kind, provider: int, samples: int, reserve: int, package: str, grants: str
+        self,
+        kind: Kind,
+        provider: int,
+        samples: int,
+        reserve: int,
+        package: str,
+        grants: str,
+        *,
+        regime: Regime = Regime.LOOP,
+        epsilon: int = 0,
     ) -> int:
-        """Register an asset of this account; return its id."""
+        """Register an asset of this account; return its id.
+
+        A model says how it trains, the platform's loop unless `regime` says otherwise, and what
+        `epsilon` a private one has, in thousandths.
+        """
         ...
 
     def describe(self, asset: int, metadata: str) -> None:
@@ -72,6 +88,10 @@ class Chain(Protocol):
 
     def set_reserve(self, asset: int, reserve: int) -> None:
         """As the owner: set the standing minimum price per sample."""
+        ...
+
+    def allow(self, asset: int, permission: Permission) -> None:
+        """As the owner of images: say what they may be used for, from now on."""
         ...
 
     def grant(self, asset: int, grants: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.assets import NO_RESERVE, Kind, State
+from visdm.domain.assets import NO_RESERVE, Kind
 from visdm.domain.jobs import Job, JobState
 from visdm.domain.packages import WEIGHTS_FILE
+from visdm.domain.permissions import Ask
 from visdm.domain.profiles import read_profile
 from visdm.domain.regimes import stated
 from visdm.domain.reports import TEST, Report, check
@@ -82,7 +83,9 @@ class Consumer:
             parcel = parcels.grant(self, payload, (self.vault.recipient, recipient))
         with parcels.unless_refused(self, parcel):
             return self.chain.register(
-                Kind.MODEL, provider, 0, NO_RESERVE, parcel.package, parcel.grants
+                *(Kind.MODEL, provider, 0, NO_RESERVE, parcel.package, parcel.grants),
+                regime=summary.regime,
+                epsilon=summary.epsilon,
             )
 
     def sample(
@@ -121,7 +124,8 @@ class Consumer:
     def open_round(self, terms: Terms) -> str:
         """Open a round; return its id, also when these very terms are open already.
 
-        Raises `TermsError` when they contradict themselves, or no provider would compute them.
+        Raises `TermsError` when they contradict themselves, no provider would compute them, or an
+        asset's owner does not allow the model.
         """
         terms.check()
         fee = fee_of(self.chain, terms.provider, terms.assets)
@@ -133,7 +137,10 @@ class Consumer:
         for round_, known in self.chain.rounds().items():
             if known == terms:
                 return round_
-        self._check_test(terms, terms.assets)
+        assets = {asset.asset: asset for asset in self.chain.assets()}
+        dataset = [assets[number] for number in terms.assets if number in assets]
+        self._allowed(terms, dataset)
+        self._check_test(terms, dataset)
         return self.chain.open_round(terms)
 
     def submit(self, round_: str, ballots: Sequence[Ballot]) -> Mapping[int, str]:
@@ -161,23 +168,30 @@ class Consumer:
             return closed
         terms, register = self._terms(round_), {a.asset: a for a in self.chain.assets()}
         # Terms may name what is not on offer, or not there at all: it has no weight.
+        ask = Ask.of(register[terms.model], trains=terms.task is Task.TRAIN)
         offered = {
             number: Standing(a.samples, a.reserve, available=True)
             for number, a in register.items()
-            if (a.kind, a.state, a.provider) == (Kind.DATA, State.DESCRIBED, terms.provider)
+            if a.is_offered(terms.provider, ask)
         }
         nothing = Standing(0, NO_RESERVE, available=False)
         standings = [offered.get(number, nothing) for number in terms.assets]
         return tally(terms, standings, self.chain.ballots(round_))
 
     def fund(self, round_: str) -> Job:
-        """Pay a round into escrow, unless it is paid; one that is open is closed with it."""
+        """Pay a round into escrow, unless it is paid; one that is open is closed with it.
+
+        Raises `InputError` where it has no price, `TermsError` where an owner in the dataset does
+        not allow the model any more.
+        """
         terms = self._terms(round_)
         if round_ not in self.chain.jobs():
             outcome = self.expected(round_)
             if not outcome.price:
                 raise InputError(f"round {round_} has no price", hint="open another round")
-            dataset = [a for place, a in enumerate(terms.assets) if outcome.includes(place)]
+            assets = {asset.asset: asset for asset in self.chain.assets()}
+            dataset = [assets[n] for place, n in enumerate(terms.assets) if outcome.includes(place)]
+            self._allowed(terms, dataset)
             self._check_test(terms, dataset)
             self.chain.fund(round_, outcome.price + terms.fee_cap)
         return self.chain.jobs()[round_]
@@ -199,7 +213,11 @@ class Consumer:
         report = self.report(round_)
         model = next(asset for asset in assets if asset.asset == terms.model)
         promise = stated(read_profile(metadata_of(self.store, model).summary))
-        return check(report, packages, terms, outcome, self._settled(round_), samples, promise)
+        wrong = check(report, packages, terms, outcome, self._settled(round_), samples, promise)
+        if (promise.regime, promise.epsilon) != (model.regime.word, model.epsilon):
+            # Owners look at the chain when they vote.
+            wrong.append("the model's profile says otherwise than the chain how it trains")
+        return wrong
 
     def result(self, round_: str, target: Path) -> Report:
         """Fetch, decrypt and check the result of a settled job; write it to `target`.
@@ -248,7 +266,7 @@ class Consumer:
         except KeyError:
             raise UnknownError("round", round_, hint="see `visdm round list`") from None
 
-    def _check_test(self, terms: Terms, dataset: Sequence[int]) -> None:
+    def _check_test(self, terms: Terms, dataset: Sequence[Asset]) -> None:
         """Raise `TermsError` where a round asks for a test that no provider could do."""
         if terms.task is not Task.TEST:
             return
@@ -256,22 +274,19 @@ class Consumer:
             raise TermsError(
                 f"a test has no {terms.method} values", hint="its price is split equally"
             )
-        assets = {asset.asset: asset for asset in self.chain.assets()}
-        images = sum(assets[number].samples for number in dataset if number in assets)
+        images = sum(asset.samples for asset in dataset)
         if not is_enough(images):
             raise TermsError(
                 f"a test over {images} images tells too much of each",
                 hint=f"name assets with at least {MIN_IMAGES} in all",
             )
-        model = assets.get(terms.model)
-        if model and model.metadata and not self._brings_weights(model):
-            raise TermsError(
-                f"model asset {terms.model} brings no weights to test",
-                hint=f"put {WEIGHTS_FILE} into its folder, and register it anew",
-            )
-
-    def _brings_weights(self, model: Asset) -> bool:
-        return bool(metadata_of(self.store, model).summary.get("weights"))
+        for model in self.chain.assets():
+            described = model.asset == terms.model and model.metadata
+            if described and not metadata_of(self.store, model).summary.get("weights"):
+                raise TermsError(
+                    f"model asset {terms.model} brings no weights to test",
+                    hint=f"put {WEIGHTS_FILE} into its folder, and register it anew",
+                )
 
     def _is_told(self, report: Report, plain: Path) -> bool:
         """Whether a test delivers the figures of its report; of what else one knows the digest."""
@@ -279,6 +294,17 @@ class Consumer:
             return True
         told = document(report.kept, report.correct, report.by_asset, report.metrics)
         return self.scratch.read(plain, len(told) + 1) == told
+
+    def _allowed(self, terms: Terms, dataset: Sequence[Asset]) -> None:
+        """Raise `TermsError` naming the first of `dataset` whose owner does not allow the model."""
+        models = [asset for asset in self.chain.assets() if asset.asset == terms.model]
+        for ask in (Ask.of(model, trains=terms.task is Task.TRAIN) for model in models):
+            for asset in dataset:
+                if objection := asset.objection(ask):
+                    raise TermsError(
+                        f"asset {asset.asset} {objection}",
+                        hint=f"leave it out, as `visdm sample --model {terms.model}` does",
+                    )
 
     def _provider_of(self, round_: str) -> str:
         index = self.chain.rounds()[round_].provider

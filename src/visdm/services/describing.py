@@ -15,6 +15,8 @@ from visdm.domain.assets import Kind, State
 from visdm.domain.copies import earlier_than, read_copies
 from visdm.domain.metadata import SAME_SHARE, Metadata
 from visdm.domain.packages import Disclosure
+from visdm.domain.permissions import milli_shown
+from visdm.domain.regimes import Regime
 from visdm.errors import (
     InputError,
     JobError,
@@ -30,6 +32,7 @@ from visdm.services.compared import PRINTS_LIMIT, Comparing, Fetched, Shelf
 from visdm.services.profiles import profiled
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from visdm.domain.assets import Asset
@@ -143,6 +146,7 @@ def examine(
         raise VaultError(f"the grant of asset {asset.asset} was not made by its owner")
     if asset.kind is Kind.MODEL:
         profile = profiled(role.sandbox, package, private, role.limits, progress)
+        _check_declared(asset, profile)
         return Metadata(
             asset=asset.asset,
             kind=asset.kind,
@@ -154,6 +158,23 @@ def examine(
     earlier = earlier_than(asset, role.chain.assets())
     fetched = compared.fetch(role, earlier, private, shelf)
     return _of_images(role, asset, earlier, fetched, private, progress)
+
+
+def _check_declared(asset: Asset, profile: Mapping[str, Any]) -> None:
+    """Raise `InputError` unless a model trains as its owner declared on chain, where owners of
+    images look. A profile that does not say how is of the platform's loop.
+    """
+    word = profile.get("regime", Regime.LOOP.word)
+    privacy = profile.get("epsilon") or {"epsilon": 0}
+    if (word, privacy["epsilon"]) != (asset.regime.word, asset.epsilon):
+        raise InputError(
+            f"its package says {_trains(word, privacy['epsilon'])}, but "
+            f"{_trains(asset.regime.word, asset.epsilon)} was declared"
+        )
+
+
+def _trains(word: str, epsilon: int) -> str:
+    return f"{word} training" + (f" with an epsilon of {milli_shown(epsilon)}" if epsilon else "")
 
 
 def _of_images(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from visdm.domain.assets import Asset, State
 from visdm.domain.jobs import JobState, rewards
+from visdm.domain.permissions import Allows, Ask
 from visdm.domain.reports import Report
 from visdm.domain.rounds import Task
 from visdm.domain.values import MAX_EXACT, METHODS, SHAPLEY
@@ -110,7 +111,7 @@ class ComputeProvider:
         if outcome is None or job.state is not JobState.FUNDED:
             raise UnknownError("funded job", round_, hint="see `visdm job list`")
         self._in_time(job)
-        dataset = self._consenting(terms, outcome)
+        dataset = self._consenting(round_, terms, outcome)
         with self.scratch.folder() as private:
             report = self._compute(job, dataset, private, progress)
         return Delivery(report, self.store.write(report.to_bytes()))
@@ -167,7 +168,7 @@ class ComputeProvider:
         """Return what this account is announced as."""
         return {p.index for p in self.chain.providers() if p.account == self.chain.account}
 
-    def _consenting(self, terms: Terms, outcome: Outcome) -> list[Asset]:
+    def _consenting(self, round_: str, terms: Terms, outcome: Outcome) -> list[Asset]:
         """Return the dataset, after a last look at its owners' consent."""
         assets = {asset.asset: asset for asset in self.chain.assets()}
         dataset = [
@@ -179,6 +180,9 @@ class ComputeProvider:
                 raise JobError(f"asset {asset.asset} was retired by its owner")
         if model.owner != terms.consumer:
             raise JobError("the model is not the consumer's any more")
+        charged = self.chain.jobs()[round_].charged
+        for asset in dataset:
+            self._allowed(asset, model, terms, charged=asset.asset in charged)
         if terms.method not in METHODS:
             raise JobError(f"this provider does not know the method {terms.method!r}")
         valued = terms.task is Task.TRAIN and terms.method == SHAPLEY
@@ -188,6 +192,19 @@ class ComputeProvider:
             raise JobError("the fee cap is below the announced fee")
         self._check_key(terms.consumer)
         return dataset
+
+    def _allowed(self, asset: Asset, model: Asset, terms: Terms, *, charged: bool) -> None:
+        """Make sure that an asset's owner allows the model still.
+
+        What this very job took of a budget was taken when it was funded; a budget that was set
+        only afterwards knows nothing of the job, and so does not allow it.
+        """
+        ask = Ask.of(model, trains=terms.task is Task.TRAIN)
+        objection = asset.permission.objection(ask, asset.spent - (ask.epsilon if charged else 0))
+        if not objection and asset.permission.allows is Allows.PRIVATE and not charged:
+            objection = "has had a budget of epsilon only since the job was funded"
+        if objection:
+            raise JobError(f"asset {asset.asset} {objection}")
 
     def _check_key(self, consumer: str) -> None:
         """Make sure that a result could be sealed, before it is computed."""

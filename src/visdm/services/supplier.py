@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from visdm.domain.assets import NO_RESERVE, Kind, State
 from visdm.domain.packages import Disclosure
+from visdm.domain.permissions import BY_DEFAULT
 from visdm.domain.rounds import MAX_DELEGATIONS, choice_for
 from visdm.errors import RefusedError, UnknownError
 from visdm.ports import silent
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from visdm.domain.assets import Asset
     from visdm.domain.packages import DataSummary
+    from visdm.domain.permissions import Permission
     from visdm.domain.rounds import Ballot, Terms
     from visdm.ports import BlobStore, Chain, Packages, Progress, Vault, Writer
 
@@ -53,16 +55,19 @@ class Supplier:
         reserve: int = NO_RESERVE,
         keep_exif: bool = False,
         disclosure: Disclosure = Disclosure.FULL,
+        permission: Permission = BY_DEFAULT,
         progress: Progress = silent,
     ) -> Offered:
         """Package, encrypt, upload and register labelled images, in one pass over them.
 
         The package is never in clear on a disk. It says what of its metadata the provider may
-        publish, `disclosure`. The answer names the asset that is there
-        already, with its reserve set anew, when this account offers the very same package to
-        the same provider. Raises `UnknownError`, `FolderError`, `ImageError`: nothing is
-        registered or stored then.
+        publish, `disclosure`; `permission` says on chain which models may be trained on them,
+        before the provider can describe it. The answer names the asset that is there already, with
+        its reserve and permission set anew, when this account offers the very same package to
+        the same provider. Raises `UnknownError`, `FolderError`, `ImageError`, and `InputError` for
+        a permission that nobody can mean: nothing is registered or stored then.
         """
+        permission.check()
         recipient = parcels.recipient_of(self.chain, provider)
 
         def build(sink: Writer) -> DataSummary:
@@ -80,6 +85,7 @@ class Supplier:
         if known is not None:
             self.store.drop(payload.package)
             self.set_reserve(known.asset, reserve)
+            self.allow(known.asset, permission)
             if not parcels.is_granted(self.store, parcels.parcel_of(known), recipient):
                 self.grant(known.asset)
             return Offered(known.asset, summary)
@@ -88,6 +94,7 @@ class Supplier:
             number = self.chain.register(
                 Kind.DATA, provider, summary.samples, reserve, parcel.package, parcel.grants
             )
+        self.allow(number, permission)
         return Offered(number, summary)
 
     def grant(self, asset: int, accounts: Sequence[str] = ()) -> list[str]:
@@ -117,6 +124,15 @@ class Supplier:
         """Set the standing minimum per sample, which answers when this account does not."""
         if self._mine(asset).reserve != reserve:
             self.chain.set_reserve(asset, reserve)
+
+    def allow(self, asset: int, permission: Permission) -> None:
+        """Say which models may be trained on an asset, from now on, unless that stands already.
+
+        Raises `InputError` for a permission that nobody can mean.
+        """
+        permission.check()
+        if self._mine(asset).permission != permission:
+            self.chain.allow(asset, permission)
 
     def delegate(self, to: str) -> None:
         """Let `to` vote for this account's assets."""

@@ -66,6 +66,18 @@ def test_a_test_is_computed_again_as_well(market: World, model: Path, tmp_path: 
     assert told[1] == f"correct: {report.correct + 1} in the report, {report.correct} anew"
 
 
+def test_a_profile_that_contradicts_what_the_chain_declares_is_found(
+    market: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Owners voted on what is on the chain, whatever its provider wrote beside it."""
+    report = settled(market)
+    consumer = market.consumer("consumer-1")
+    promise = Privacy("script", 0, 0.0)
+    monkeypatch.setattr("visdm.services.consumer.stated", lambda _: promise)
+    told = consumer.verify(report.round)
+    assert "the model's profile says otherwise than the chain how it trains" in told
+
+
 def test_what_is_not_granted_is_named_and_nothing_is_computed(market: World) -> None:
     report = settled(market)
     other = granted(market, 2)

@@ -7,8 +7,16 @@ from dataclasses import replace
 from visdm.adapters.evm.session import Event, Session
 from visdm.domain.assets import Asset, Kind, Provider, State
 from visdm.domain.demand import Sought
+from visdm.domain.permissions import Allows, Permission
+from visdm.domain.regimes import Regime
 
-CHANGES = ("AssetDescribed", "AssetRefused", "AssetGranted", "AssetRetired", "ReserveSet")
+CHANGES = (
+    *("AssetDescribed", "AssetRefused", "AssetGranted", "AssetRetired", "ReserveSet"),
+    *("RegimeDeclared", "PermissionSet"),
+)
+BUDGETS = {"EpsilonTaken": 1, "EpsilonReturned": -1}
+"""Events that change what was spent of several assets' budgets, and which way."""
+
 NOBODY = "0x0000000000000000000000000000000000000000"
 
 
@@ -46,6 +54,10 @@ class CatalogSession(Session):
             elif event.name in CHANGES:
                 number = event.args["asset"]
                 found[number] = _changed(found[number], event, owners[number])
+            elif event.name in BUDGETS:
+                taken = BUDGETS[event.name] * event.args["epsilon"]
+                for number in event.args["assets"]:
+                    found[number] = replace(found[number], spent=found[number].spent + taken)
         return [replace(asset, owner=owners[number]) for number, asset in sorted(found.items())]
 
     def delegate_of(self, account: str) -> str:
@@ -63,7 +75,16 @@ class CatalogSession(Session):
         return int(events[-1].args["provider"])
 
     def register(
-        self, kind: Kind, provider: int, samples: int, reserve: int, package: str, grants: str
+        self,
+        kind: Kind,
+        provider: int,
+        samples: int,
+        reserve: int,
+        package: str,
+        grants: str,
+        *,
+        regime: Regime = Regime.LOOP,
+        epsilon: int = 0,
     ) -> int:
         """Register an asset of this account; return its id."""
         if kind is Kind.DATA:
@@ -71,7 +92,8 @@ class CatalogSession(Session):
                 "catalog", "registerData", provider, samples, reserve, package, grants
             )
         else:
-            events = self._send("catalog", "registerModel", provider, package, grants)
+            trains = (int(regime), epsilon)
+            events = self._send("catalog", "registerModel", provider, *trains, package, grants)
         return int(events[-1].args["asset"])
 
     def describe(self, asset: int, metadata: str) -> None:
@@ -85,6 +107,11 @@ class CatalogSession(Session):
     def set_reserve(self, asset: int, reserve: int) -> None:
         """As the owner: set the standing minimum price per sample."""
         self._send("catalog", "setReserve", asset, reserve)
+
+    def allow(self, asset: int, permission: Permission) -> None:
+        """As the owner of images: say what they may be used for, from now on."""
+        allows, models = int(permission.allows), list(permission.models)
+        self._send("catalog", "allow", asset, allows, permission.epsilon, permission.budget, models)
 
     def grant(self, asset: int, grants: str) -> None:
         """As the owner: say where its payload key lies now, sealed to other recipients."""
@@ -137,5 +164,17 @@ def _changed(asset: Asset, event: Event, owner: str) -> Asset:
             return replace(asset, grants=grants, announced=(*asset.announced, (grants, owner)))
         case "AssetRetired":
             return replace(asset, state=State.RETIRED)
+        case "RegimeDeclared" | "PermissionSet":
+            return _said(asset, event)
         case _:
             return replace(asset, reserve=event.args["reserve"])
+
+
+def _said(asset: Asset, event: Event) -> Asset:
+    """Return an asset with how it trains, or what it may be used for."""
+    args = event.args
+    if event.name == "RegimeDeclared":
+        return replace(asset, regime=Regime(args["regime"]), epsilon=args["epsilon"])
+    allows, models = Allows(args["allows"]), tuple(args["models"])
+    permission = Permission(allows, args["epsilon"], args["budget"], models)
+    return replace(asset, permission=permission)

@@ -22,6 +22,7 @@ OPERATIONS = {
     ("catalog", "describe"): "register_metadata",
     ("catalog", "refuse"): "refuse_asset",
     ("catalog", "setReserve"): "set_reserve",
+    ("catalog", "allow"): "set_permission",
     ("catalog", "retire"): "retire_asset",
     ("catalog", "delegate"): "delegate",
     ("catalog", "postSought"): "post_search",

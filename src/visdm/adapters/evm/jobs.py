@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-JOB_EVENTS = ("JobFunded", "JobSettled", "JobPaid", "JobRefunded", "ChangeReturned")
+JOB_EVENTS = (
+    *("JobFunded", "EpsilonTaken", "JobSettled", "JobPaid", "JobRefunded", "ChangeReturned"),
+)
 PAYOUTS = ("Withdrawn", "JobRefunded", "ChangeReturned")
 PAID_AT_ONCE = 512
 """Positions in one transaction of `pay`: about 4 million gas."""
@@ -39,6 +41,8 @@ class EvmChain(CatalogSession, RoundsSession):
                 found[round_] = Job(
                     round_, JobState.FUNDED, args["price"], args["feeCap"], settle_by
                 )
+            elif event.name == "EpsilonTaken":
+                found[round_] = replace(found[round_], charged=tuple(args["assets"]))
             elif event.name == "JobRefunded":
                 found[round_] = replace(found[round_], state=JobState.REFUNDED)
             elif event.name == "JobPaid":
