@@ -33,8 +33,9 @@ def test_a_report_that_does_not_hold_ends_with_one(
     consumer = SimpleNamespace(chain=chain, verify=lambda _: problems)
 
     @contextmanager
-    def world(_: object) -> Iterator[SimpleNamespace]:
-        yield SimpleNamespace(consumer=lambda _: consumer)
+    def world(_: object, *, unsafe: bool) -> Iterator[SimpleNamespace]:
+        assert not unsafe
+        yield SimpleNamespace(consumer=lambda _: consumer, chain=lambda _: chain)
 
     monkeypatch.setattr(jobs, "market", world)
     monkeypatch.setattr(sys, "argv", ["visdm", "job", "verify", "0x"])

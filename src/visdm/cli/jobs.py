@@ -18,11 +18,15 @@ from visdm.cli.frame import (
     round_named,
     seconds_left,
 )
+from visdm.cli.rerun import print_verdict, verdict
 from visdm.demo import place
 from visdm.demo.summary import money
 from visdm.domain.jobs import JobState
 from visdm.domain.reports import Report
+from visdm.domain.rounds import Task
+from visdm.domain.testing import METRICS_FILE
 from visdm.errors import BlobError, UnknownError
+from visdm.services.computing import WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,23 +60,26 @@ def job_list(home: Path, *, as_json: bool) -> None:
 
 @job.command("verify")
 @click.argument("number", metavar="ROUND")
+@click.option("--rerun", is_flag=True, help="Compute the job again, and compare.")
+@click.option("--as", "actor", metavar="ACCOUNT", help="Who computes it again.")
+@click.option("--unsafe", is_flag=True, help="Compute without a sandbox.")
 @home_option
 @json_option
-def job_verify(number: str, home: Path, *, as_json: bool) -> None:
+def job_verify(
+    number: str, actor: str | None, home: Path, *, rerun: bool, unsafe: bool, as_json: bool
+) -> None:
     """Check a settled job's report against the chain. ROUND may be shortened.
 
-    Exits with 1 when the report does not hold.
+    With --rerun the account computes the job again and compares what it finds. The owners of the
+    data and of the model must have granted it their packages: where one has not, the command by
+    which it would is told. Exits with 1 when the report does not hold.
     """
-    with market(home) as world:
-        consumer = world.consumer(place.CONSUMER)
-        found = round_named(consumer.chain, number)
-        problems = consumer.verify(found)
-    if as_json:
-        print_json({"round": found, "holds": not problems, "problems": problems})
-    else:
-        click.echo("\n".join(problems) or "the report holds")
-    if problems:
-        raise click.exceptions.Exit(1)
+    if rerun is not (actor is not None) or (unsafe and not rerun):
+        raise click.UsageError("--rerun goes with --as ACCOUNT, --unsafe with --rerun")
+    with market(home, unsafe=unsafe) as world:
+        found = round_named(world.chain(place.OPERATOR), number)
+        told = verdict(world, found, actor)
+    print_verdict(found, told, as_json=as_json)
 
 
 @job.command("status")
@@ -162,12 +169,28 @@ def job_refund(number: str, actor: str, home: Path) -> None:
 
 @job.command("result")
 @click.argument("number", metavar="ROUND")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default="model.safetensors")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    show_default=f"{WEIGHTS}, or {METRICS_FILE} of a test",
+)
 @consumer_option
 @home_option
-def job_result(number: str, output: Path, actor: str, home: Path) -> None:
-    """Fetch and decrypt the result of a settled job."""
+@json_option
+def job_result(number: str, output: Path | None, actor: str, home: Path, *, as_json: bool) -> None:
+    """Fetch and decrypt the result of a settled job: weights, or the figures of a test."""
     with market(home) as world:
         consumer = world.consumer(actor)
-        consumer.result(round_named(consumer.chain, number), output)
-    click.echo(f"wrote {output}")
+        found = round_named(consumer.chain, number)
+        testing = consumer.chain.rounds()[found].task is Task.TEST
+        target = output or Path(METRICS_FILE if testing else WEIGHTS)
+        report = consumer.result(found, target)
+    fields: dict[str, object] = {"wrote": str(target), **report.metrics}
+    if testing:
+        fields |= {"correct": report.correct, "images": sum(report.kept.values())}
+        fields |= {
+            f"asset {asset}": f"{right} of {report.kept[asset]}"
+            for asset, right in report.by_asset.items()
+        }
+    print_fields(fields, as_json=as_json)

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visdm import wiring
-from visdm.cli.frame import json_option, plain, print_json, print_rows, progress
+from visdm.cli.frame import (
+    consumer_option,
+    home_option,
+    json_option,
+    market,
+    plain,
+    print_fields,
+    print_json,
+    print_rows,
+    progress,
+)
 from visdm.cli.walls import sandbox_option
 from visdm.domain.regimes import MILLI
 from visdm.services.profiles import profile_folder
@@ -23,7 +33,7 @@ _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 @click.group()
 def model() -> None:
-    """Look at a compute script as the owners of data will."""
+    """Bring a compute script to the market, and look at it as the owners of data will."""
 
 
 @model.command("profile")
@@ -41,6 +51,25 @@ def model_profile(folder: Path, *, sandbox: Sandbox, as_json: bool) -> None:
         print_json(found)
     else:
         print_profile(found)
+
+
+@model.command("register")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--provider", type=int, default=1, show_default=True, help="Who may open it.")
+@consumer_option
+@home_option
+@json_option
+def model_register(folder: Path, provider: int, actor: str, home: Path, *, as_json: bool) -> None:
+    """Package, encrypt, upload and register the model in FOLDER.
+
+    FOLDER holds visdm.toml, Python files, validation.parquet and, to have weights tested,
+    weights.safetensors. A model that is registered already keeps its number.
+    """
+    with market(home) as world:
+        consumer = world.consumer(actor)
+        consumer.join()
+        number = consumer.register_model(folder, provider=provider)
+    print_fields({"asset": number, "provider": provider}, as_json=as_json)
 
 
 def print_profile(profile: Mapping[str, Any]) -> None:
@@ -79,6 +108,7 @@ def _lines(profile: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     )
     for key, value in profile["config"].items():
         yield f"config {plain(key)}", value
+    yield "weights", "brought, for tests" if profile["weights"] else "none to test"
     yield "regime", profile["regime"]
     yield "epsilon", _privacy(profile["epsilon"])
 

@@ -35,7 +35,7 @@ from visdm.demo.summary import money
 from visdm.domain.assets import Kind, State
 from visdm.domain.rounds import BASIS, SILENT, Ballot, Task, Terms
 from visdm.domain.sampling import Criteria
-from visdm.domain.values import METHODS, SHAPLEY
+from visdm.domain.values import EQUAL, METHODS, SHAPLEY
 from visdm.errors import FolderError, InputError, UnknownError
 from visdm.services.fees import fee_of
 
@@ -124,7 +124,16 @@ def round_show(number: str, home: Path, *, as_json: bool) -> None:
     show_default=f"the dataset's price, or {LADDER}",
     help="The prices a sample, ascending.",
 )
-@click.option("--method", type=click.Choice(METHODS), default=SHAPLEY, show_default=True)
+@click.option(
+    "--task",
+    type=click.Choice([task.name.lower() for task in Task]),
+    default=Task.TRAIN.name.lower(),
+    show_default=True,
+    help="To train the model, or to test the weights that it brings.",
+)
+@click.option(
+    "--method", type=click.Choice(METHODS), show_default=f"{SHAPLEY}, or {EQUAL} for a test"
+)
 @click.option("--seed", type=click.IntRange(0, 2**32), default=1, show_default=True)
 @click.option("--quorum", type=click.IntRange(0, 100), default=50, show_default=True, help="In %.")
 @click.option(
@@ -143,7 +152,8 @@ def round_open(  # one parameter per option
     assets: str | None,
     dataset: Path | None,
     ladder: str | None,
-    method: str,
+    task: str,
+    method: str | None,
     seed: int,
     quorum: int,
     threshold: int,
@@ -164,6 +174,7 @@ def round_open(  # one parameter per option
     """
     if assets and dataset:
         raise click.UsageError("--assets and --dataset exclude each other")
+    wanted = Task[task.upper()]
     with market(home) as world:
         consumer = world.consumer(actor)
         chain = consumer.chain
@@ -182,8 +193,8 @@ def round_open(  # one parameter per option
             provider=provider,
             assets=chosen,
             ladder=steps,
-            task=Task.TRAIN,
-            method=method,
+            task=wanted,
+            method=method or (EQUAL if wanted is Task.TEST else SHAPLEY),
             seed=seed,
             quorum=quorum * PERCENT,
             threshold=threshold * PERCENT,

@@ -1,4 +1,4 @@
-"""Reading a model package: an uncompressed tar with `visdm.toml`, source, validation images."""
+"""Reading a model package: an uncompressed tar with `visdm.toml`, source, images, weights."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 
 from visdm.compute.rows import DataPackage
 from visdm.domain.models import ModelConfig, is_module
-from visdm.domain.packages import MODEL_FILE, VALIDATION_FILE
+from visdm.domain.packages import MODEL_FILE, VALIDATION_FILE, WEIGHTS_FILE
 from visdm.errors import JobError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+PLAIN = (MODEL_FILE, VALIDATION_FILE, WEIGHTS_FILE)
+"""Files that are no source."""
 
 CHANNELS = {"L": 1, "RGB": 3}
 """Numbers that a pixel has, by mode."""
@@ -26,12 +29,14 @@ CHANNELS = {"L": 1, "RGB": 3}
 class ModelPackage:
     """An opened model package.
 
-    `sources` is Python source by module name, `images` the bytes of the validation images.
+    `sources` is Python source by module name, `images` the bytes of the validation images,
+    `weights` those of the safetensors file that a test measures, if there is one.
     """
 
     config: ModelConfig
     sources: Mapping[str, str]
     images: bytes
+    weights: bytes | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -55,7 +60,7 @@ def read(path: Path) -> ModelPackage:
         sources = {
             name.removesuffix(".py"): content.decode()
             for name, content in files.items()
-            if name not in (MODEL_FILE, VALIDATION_FILE)
+            if name not in PLAIN
         }
     except (ValueError, RecursionError):
         raise JobError(f"the model package's {MODEL_FILE} or source cannot be read") from None
@@ -67,7 +72,7 @@ def read(path: Path) -> ModelPackage:
         ) from None
     if config.module not in sources:
         raise JobError("the model package does not hold the module that it names")
-    return ModelPackage(config, sources, files[VALIDATION_FILE])
+    return ModelPackage(config, sources, files[VALIDATION_FILE], files.get(WEIGHTS_FILE))
 
 
 def _unpack(path: Path) -> dict[str, bytes]:
@@ -80,7 +85,7 @@ def _unpack(path: Path) -> dict[str, bytes]:
                 if content is None or not _belongs(member.name) or member.name in files:
                     raise JobError(
                         "the model package holds something else than "
-                        f"{MODEL_FILE}, {VALIDATION_FILE} and Python source"
+                        f"{', '.join(PLAIN)} and Python source"
                     )
                 files[member.name] = content.read()
     except (tarfile.TarError, OSError, ValueError):
@@ -90,4 +95,4 @@ def _unpack(path: Path) -> dict[str, bytes]:
 
 def _belongs(name: str) -> bool:
     stem, _, suffix = name.partition(".")
-    return name in (MODEL_FILE, VALIDATION_FILE) or (suffix == "py" and is_module(stem))
+    return name in PLAIN or (suffix == "py" and is_module(stem))

@@ -27,6 +27,7 @@ from visdm.compute.network import builder, released, specs, state_of
 from visdm.compute.samples import Samples
 from visdm.compute.scripts import blaming
 from visdm.compute.training import optimizer, prepared, step
+from visdm.compute.weights import bring
 from visdm.domain.models import is_name
 from visdm.domain.profiles import MAX_CONFIG, MAX_TENSORS
 from visdm.domain.regimes import Regime
@@ -75,6 +76,8 @@ def run(
     classes = int(settings.get("classes", len(known)))
     said = _said(model)
     with builder(model, classes) as build:
+        if model.weights is not None:
+            bring(model, build(determinism.derive(seed, "weights")))
         network = _built_twice(build, determinism.derive(seed, "weights"))
         progress(1, 3)
         images = synthetic(model, classes, determinism.derive(seed, "images"))
@@ -95,6 +98,7 @@ def run(
         "release_bytes": trial.released,
         **_costly(found, _held(network, model)),
         "blueprint": drawn,
+        "weights": model.weights is not None,
     }
 
 

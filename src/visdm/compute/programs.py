@@ -24,6 +24,7 @@ PROGRAMS = {
     "profile": "visdm.compute.profiling",
     "train": "visdm.compute.train",
     "evaluate": "visdm.compute.evaluate",
+    "test": "visdm.compute.testing",
     "survey": "visdm.compute.survey",
 }
 

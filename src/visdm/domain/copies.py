@@ -83,6 +83,19 @@ def may_be_left_out(left_out: Mapping[int, Mapping[int, int]], kept: Mapping[int
     return whole and earlier and bool(kept) and kept[min(kept)] > 0
 
 
+def overfull(
+    kept: Mapping[int, int],
+    left_out: Mapping[int, Mapping[int, int]],
+    samples: Mapping[int, int],
+) -> list[int]:
+    """Return the assets of which more images were used and left out than were registered."""
+    return [
+        asset
+        for asset, images in kept.items()
+        if images + sum(left_out.get(asset, {}).values()) > samples[asset]
+    ]
+
+
 def contributing(kept: Mapping[int, int]) -> list[int]:
     """Return the assets of which anything was used, ascending: they alone can earn."""
     return [asset for asset in sorted(kept) if kept[asset]]

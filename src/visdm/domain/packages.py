@@ -21,6 +21,9 @@ DISCLOSURE_KEY = "visdm.disclosure"
 
 MODEL_FILE = "visdm.toml"
 VALIDATION_FILE = "validation.parquet"
+WEIGHTS_FILE = "weights.safetensors"
+"""Of a model package: the weights that a test job measures; none where it only trains."""
+
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 MAX_CLASSES = 10_000
@@ -57,7 +60,8 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A model package: `config` is its whole `visdm.toml`, `validation` the samples it brings.
+    """A model package: `config` is its whole `visdm.toml`, `validation` the samples it brings,
+    `weights` whether it brings any.
 
     `regime` is how it trains, `epsilon` what a private one states (thousandths), otherwise 0: its
     owner declares both on the chain.
@@ -70,3 +74,4 @@ class ModelSummary:
     size: int
     regime: Regime = Regime.LOOP
     epsilon: int = 0
+    weights: bool = False

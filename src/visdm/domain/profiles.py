@@ -79,6 +79,7 @@ def _profile(answer: Mapping[str, Any]) -> dict[str, Any]:
         "memory": {name: count(memory[name], MAX_SIZE) for name in MEMORY},
         "traced": answer["traced"],
         "blueprint": _blueprint(answer["blueprint"], private=said["epsilon"] is not None),
+        "weights": expect(answer.get("weights", False), bool),
     }
 
 

@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from visdm.domain.copies import contributing, may_be_left_out
+from visdm.domain.copies import contributing, may_be_left_out, overfull
 from visdm.domain.documents import count, expect, parse
 from visdm.domain.jobs import JobState, equal_parts, normalised, rewards, shares
 from visdm.domain.regimes import Privacy
 from visdm.domain.rounds import Task
-from visdm.domain.values import shapley
+from visdm.domain.testing import accuracy, by_asset_is_told, is_enough
+from visdm.domain.values import EQUAL, shapley
 from visdm.errors import BlobError, InputError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from visdm.domain.rounds import Outcome, Terms
 
 FORMAT = 3
+TEST = Task.TEST.name.lower()
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,17 @@ class Report:
     of each asset were used, and `left_out` how many were not, since an earlier asset of the job has
     them, or the asset itself once more: by asset, and by the one that has the original. `regime` is
     how the model trained; `epsilon` (thousandths) at `delta` bounds what all the trainings of a
-    private one tell of an image, and is 0 of any other.
+    private one tell of an image, and is 0 of any other, and of a test, which is no training.
+
+    `task` is `train` or `test`. Of a test `correct` are the right answers of all images used, and
+    `by_asset` those of each asset, where all have enough of them (`visdm.domain.testing`), or none;
+    of a training 0 and none. `digest` is the SHA-256 of the result in clear, in hex: whoever
+    computes the job again can compare it, and the consumer what it gets. It tells nothing else, as
+    nobody guesses the weights of a network, and what a test delivers is in the report itself.
     """
 
     round: str
+    task: str
     method: str
     seed: int
     model: int
@@ -60,12 +69,20 @@ class Report:
     grants: str
     kept: Mapping[int, int]
     left_out: Mapping[int, Mapping[int, int]]
+    correct: int
+    by_asset: Mapping[int, int]
+    digest: str
     sandbox: str
     versions: Mapping[str, str]
     threads: int
     regime: str
     epsilon: int
     delta: float
+
+    @property
+    def split(self) -> tuple[int, ...]:
+        """The shares that its provider settles with: the contract makes a test's itself."""
+        return () if self.task == TEST else self.shares
 
     def to_bytes(self) -> bytes:
         """Return the document to publish."""
@@ -86,10 +103,11 @@ class Report:
 
 
 _SINGLE: dict[str, type] = {
-    **dict.fromkeys(("round", "method", "result", "grants", "sandbox", "regime"), str),
-    "epsilon": int,
+    **dict.fromkeys(("round", "task", "method", "result", "grants", "sandbox"), str),
+    **dict.fromkeys(("digest", "regime"), str),
     "delta": float,
     **dict.fromkeys(("seed", "model", "validation", "price", "fee", "threads"), int),
+    **dict.fromkeys(("correct", "epsilon"), int),
 }
 _LISTS: dict[str, type] = {"shares": int, "rewards": int, "classes": str}
 _TABLES: dict[str, tuple[type, type]] = {
@@ -107,7 +125,8 @@ def _typed(cls: type[Report], fields: dict[str, Any]) -> Report:
         fields[name] = tuple(expect(item, each) for item in expect(fields[name], list))
     for name, (key, each) in _TABLES.items():
         fields[name] = {key(k): expect(v, each) for k, v in fields[name].items()}
-    fields["kept"] = {int(k): count(v) for k, v in fields["kept"].items()}
+    for name in ("kept", "by_asset"):
+        fields[name] = {int(k): count(v) for k, v in fields[name].items()}
     fields["left_out"] = {
         int(asset): {int(k): count(v) for k, v in originals.items()}
         for asset, originals in fields["left_out"].items()
@@ -154,6 +173,7 @@ def check(
     included = [a for place, a in enumerate(terms.assets) if outcome.includes(place)]
     claims: dict[str, tuple[Any, Any]] = {
         "the round": (report.round, job.round),
+        "the task": (report.task, terms.task.name.lower()),
         "the method": (report.method, terms.method),
         "the seed": (report.seed, terms.seed),
         "the model": (report.model, terms.model),
@@ -174,7 +194,9 @@ def check(
     if job.state is not JobState.SETTLED:
         wrong.append("the job is not settled")
     wrong += _wrong_images(report, included, samples)
-    wrong += _wrong_privacy(report, promise or Privacy())
+    wrong += _wrong_figures(report)
+    testing = terms.task is Task.TEST
+    wrong += _wrong_privacy(report, Privacy() if testing or promise is None else promise)
     try:
         expected = expected_shares(terms, outcome, report)
         if tuple(report.shares) != expected:
@@ -204,11 +226,11 @@ def _wrong_images(report: Report, included: list[int], samples: Mapping[int, int
         return ["the images used are not of the dataset"]
     if not may_be_left_out(report.left_out, report.kept):
         return ["the images left out are not those of an earlier asset of the dataset"]
-    wrong = []
+    wrong = [
+        f"asset {asset} has fewer images than were used and left out"
+        for asset in overfull(report.kept, report.left_out, samples)
+    ]
     used = set(contributing(report.kept))
-    for asset, kept in report.kept.items():
-        if kept + sum(report.left_out.get(asset, {}).values()) > samples[asset]:
-            wrong.append(f"asset {asset} has fewer images than were used and left out")
     known = dict(report.utilities)
     for coalition, right in known.items():
         if known.get(tuple(asset for asset in coalition if asset in used)) != right:
@@ -217,11 +239,37 @@ def _wrong_images(report: Report, included: list[int], samples: Mapping[int, int
     return wrong
 
 
+def _wrong_figures(report: Report) -> list[str]:
+    """Return what of a test's figures cannot be, or does not belong in a report of training."""
+    if report.task != TEST:
+        told = report.correct or report.by_asset
+        return ["right answers are told of a job that is no test"] if told else []
+    images = sum(report.kept.values())
+    if not is_enough(images) or not all(report.kept.values()):
+        return ["the test is over too few images"]
+    if report.validation or report.utilities or report.values:
+        return ["utilities are told of a job that trains nothing"]
+    wrong = []
+    if not 0 <= report.correct <= images:
+        wrong.append("more answers are right than there are images")
+    elif report.metrics.get("accuracy") != accuracy(report.correct, report.kept):
+        wrong.append("the accuracy does not follow from the right answers")
+    if set(report.by_asset) != (set(report.kept) if by_asset_is_told(report.kept) else set()):
+        return [*wrong, "right answers are not told of the assets that they are to be told of"]
+    if report.by_asset and sum(report.by_asset.values()) != report.correct:
+        wrong.append("the right answers of the assets do not sum up")
+    if any(right > report.kept[asset] for asset, right in report.by_asset.items()):
+        wrong.append("more answers are right than an asset has images")
+    return wrong
+
+
 def expected_shares(terms: Terms, outcome: Outcome, report: Report) -> tuple[int, ...]:
     """Return the shares by position that the report's own utilities lead to."""
     included = [a for place, a in enumerate(terms.assets) if outcome.includes(place)]
-    if terms.task is Task.TEST or terms.method == "equal":
-        earning = [asset for asset in included if asset in contributing(report.kept)]
+    if terms.task is Task.TEST or terms.method == EQUAL:
+        # A test is split by the contract, which knows of no copies.
+        used = included if terms.task is Task.TEST else contributing(report.kept)
+        earning = [asset for asset in included if asset in used]
         if not earning:
             raise InputError("no image of any asset was used")
         parts = dict(zip(earning, equal_parts(len(earning)), strict=True))

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from visdm.domain.assets import NO_RESERVE, Kind
 from visdm.domain.jobs import Job, JobState
+from visdm.domain.packages import WEIGHTS_FILE
 from visdm.domain.permissions import Ask
 from visdm.domain.profiles import read_profile
 from visdm.domain.regimes import stated
-from visdm.domain.reports import Report, check
+from visdm.domain.reports import TEST, Report, check
 from visdm.domain.rounds import Standing, Task, tally
 from visdm.domain.sampling import choose
+from visdm.domain.testing import MIN_IMAGES, document, is_enough
+from visdm.domain.values import EQUAL
 from visdm.errors import BlobError, InputError, TermsError, UnknownError
 from visdm.ports import Computation, Limits, silent
 from visdm.services import parcels, prospects
@@ -135,7 +138,9 @@ class Consumer:
             if known == terms:
                 return round_
         assets = {asset.asset: asset for asset in self.chain.assets()}
-        self._allowed(terms, [assets[number] for number in terms.assets if number in assets])
+        dataset = [assets[number] for number in terms.assets if number in assets]
+        self._allowed(terms, dataset)
+        self._check_test(terms, dataset)
         return self.chain.open_round(terms)
 
     def submit(self, round_: str, ballots: Sequence[Ballot]) -> Mapping[int, str]:
@@ -185,8 +190,9 @@ class Consumer:
             if not outcome.price:
                 raise InputError(f"round {round_} has no price", hint="open another round")
             assets = {asset.asset: asset for asset in self.chain.assets()}
-            dataset = [n for place, n in enumerate(terms.assets) if outcome.includes(place)]
-            self._allowed(terms, [assets[number] for number in dataset])
+            dataset = [assets[n] for place, n in enumerate(terms.assets) if outcome.includes(place)]
+            self._allowed(terms, dataset)
+            self._check_test(terms, dataset)
             self.chain.fund(round_, outcome.price + terms.fee_cap)
         return self.chain.jobs()[round_]
 
@@ -207,10 +213,17 @@ class Consumer:
         report = self.report(round_)
         model = next(asset for asset in assets if asset.asset == terms.model)
         promise = stated(read_profile(metadata_of(self.store, model).summary))
-        return check(report, packages, terms, outcome, self._settled(round_), samples, promise)
+        wrong = check(report, packages, terms, outcome, self._settled(round_), samples, promise)
+        if (promise.regime, promise.epsilon) != (model.regime.word, model.epsilon):
+            # Owners look at the chain when they vote.
+            wrong.append("the model's profile says otherwise than the chain how it trains")
+        return wrong
 
     def result(self, round_: str, target: Path) -> Report:
-        """Fetch, decrypt and check the result of a settled job; write it to `target`."""
+        """Fetch, decrypt and check the result of a settled job; write it to `target`.
+
+        Raises `BlobError` where it is not what its report says.
+        """
         report = self.report(round_)
         parcel = Parcel(self._settled(round_).result, report.grants)
         with self.scratch.folder() as private:
@@ -218,6 +231,8 @@ class Consumer:
             grant = parcels.receive(self.store, self.vault, parcel, plain)
             if grant.giver != self._provider_of(round_):
                 raise BlobError(parcel.package, "the result was not granted by its provider")
+            if grant.digest != report.digest or not self._is_told(report, plain):
+                raise BlobError(parcel.package, "the result is not what its report says")
             self.scratch.keep(plain, target)
         return report
 
@@ -250,6 +265,35 @@ class Consumer:
             return self.chain.rounds()[round_]
         except KeyError:
             raise UnknownError("round", round_, hint="see `visdm round list`") from None
+
+    def _check_test(self, terms: Terms, dataset: Sequence[Asset]) -> None:
+        """Raise `TermsError` where a round asks for a test that no provider could do."""
+        if terms.task is not Task.TEST:
+            return
+        if terms.method != EQUAL:
+            raise TermsError(
+                f"a test has no {terms.method} values", hint="its price is split equally"
+            )
+        images = sum(asset.samples for asset in dataset)
+        if not is_enough(images):
+            raise TermsError(
+                f"a test over {images} images tells too much of each",
+                hint=f"name assets with at least {MIN_IMAGES} in all",
+            )
+        for model in self.chain.assets():
+            described = model.asset == terms.model and model.metadata
+            if described and not metadata_of(self.store, model).summary.get("weights"):
+                raise TermsError(
+                    f"model asset {terms.model} brings no weights to test",
+                    hint=f"put {WEIGHTS_FILE} into its folder, and register it anew",
+                )
+
+    def _is_told(self, report: Report, plain: Path) -> bool:
+        """Whether a test delivers the figures of its report; of what else one knows the digest."""
+        if report.task != TEST:
+            return True
+        told = document(report.kept, report.correct, report.by_asset, report.metrics)
+        return self.scratch.read(plain, len(told) + 1) == told
 
     def _allowed(self, terms: Terms, dataset: Sequence[Asset]) -> None:
         """Raise `TermsError` naming the first of `dataset` whose owner does not allow the model."""

@@ -9,35 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from visdm.domain.answers import Trained, read_trained
 from visdm.domain.assets import Asset, State
-from visdm.domain.copies import contributing
-from visdm.domain.jobs import JobState, equal_parts, rewards, shares
+from visdm.domain.jobs import JobState, rewards
 from visdm.domain.permissions import Allows, Ask
-from visdm.domain.profiles import read_profile
-from visdm.domain.regimes import reached
-from visdm.domain.release import check_release, header_end
-from visdm.domain.reports import Report, values_of
+from visdm.domain.reports import Report
 from visdm.domain.rounds import Task
 from visdm.domain.values import MAX_EXACT, METHODS, SHAPLEY
 from visdm.errors import BlobError, JobError, UnknownError, VaultError
-from visdm.ports import Computation, Limits, silent
-from visdm.services import describing, parcels
+from visdm.ports import Limits, silent
+from visdm.services import describing, parcels, rerunning
+from visdm.services.computing import Work, compute
 from visdm.services.fees import fee_of
-from visdm.services.published import metadata_of
 
 if TYPE_CHECKING:
-    from fractions import Fraction
     from pathlib import Path
 
     from visdm.domain.jobs import Job
     from visdm.domain.metadata import Metadata
-    from visdm.domain.regimes import Privacy
     from visdm.domain.rounds import Outcome, Terms
     from visdm.errors import VisdmError
     from visdm.ports import BlobStore, Chain, Packages, Progress, Sandbox, Scratch, Vault
-
-RESULT = "model.safetensors"
+    from visdm.services.computing import Computed
+    from visdm.services.rerunning import Comparison
 
 
 @dataclass(frozen=True)
@@ -137,13 +130,24 @@ class ComputeProvider:
         job = self.chain.jobs()[report.round]
         if job.state is JobState.FUNDED:
             self._in_time(job)
-        self.chain.settle(report.round, report.shares, report.fee, report.result, delivery.cid)
+        self.chain.settle(report.round, report.split, report.fee, report.result, delivery.cid)
         return report
 
     def give_up(self, round_: str) -> None:
         """Give a funded job's money back to its consumer at once, where it cannot be computed."""
         if self.chain.jobs()[round_].state is JobState.FUNDED:
             self.chain.refund(round_)
+
+    def ungranted(self, round_: str) -> list[Asset]:
+        """Return what of another's job this account cannot open, and so not compute again."""
+        return rerunning.ungranted(self, round_)
+
+    def rerun(self, round_: str, report: Report, progress: Progress = silent) -> Comparison:
+        """Compute a settled job again, whoever's it was, and compare. Nothing is published.
+
+        Raises `JobError` where it cannot be computed here, `VaultError` where it is not granted.
+        """
+        return rerunning.rerun(self, round_, report, progress)
 
     def unpaid_jobs(self) -> list[str]:
         """Return the settled jobs of this provider whose owners are not all credited yet."""
@@ -179,11 +183,10 @@ class ComputeProvider:
         charged = self.chain.jobs()[round_].charged
         for asset in dataset:
             self._allowed(asset, model, terms, charged=asset.asset in charged)
-        if terms.task is not Task.TRAIN:
-            raise JobError("this provider does not run test jobs")
         if terms.method not in METHODS:
             raise JobError(f"this provider does not know the method {terms.method!r}")
-        if terms.method == SHAPLEY and len(dataset) > MAX_EXACT:
+        valued = terms.task is Task.TRAIN and terms.method == SHAPLEY
+        if valued and len(dataset) > MAX_EXACT:
             raise JobError(f"exact Shapley takes at most {MAX_EXACT} assets, not {len(dataset)}")
         if terms.fee_cap < fee_of(self.chain, terms.provider, {a.asset for a in dataset}):
             raise JobError("the fee cap is below the announced fee")
@@ -216,92 +219,38 @@ class ComputeProvider:
 
     def _compute(self, job: Job, dataset: list[Asset], private: Path, progress: Progress) -> Report:
         terms = self.chain.rounds()[job.round]
-        model = self._asset(terms.model)
-        profile = metadata_of(self.store, model)
-        shown = read_profile(profile.summary)
-        inputs = {"model": private / "model"}
-        self._open(model, inputs["model"])
-        for asset in dataset:
-            inputs[f"asset-{asset.asset}"] = private / f"asset-{asset.asset}"
-            self._open(asset, inputs[f"asset-{asset.asset}"])
-        numbers = [asset.asset for asset in dataset]
-        settings = {
-            "seed": terms.seed,
-            "assets": numbers,
-            "method": terms.method,
-            "threads": self.threads,
-            **{name: shown[name] for name in ("regime", "epsilon", "blueprint")},
-        }
-        training = Computation("train", settings, inputs, self.limits)
-        answer = self.sandbox.run(training, private / "out", progress)
-        trained = read_trained(answer, terms.method, numbers)
-        privacy = reached(shown, trained.epsilon)
-        result = private / "out" / RESULT
-        self._gate(profile, result)
+        work = Work(terms, self._asset(terms.model), dataset, self.threads)
+        computed = compute(self, work, private, progress)
         # Once it is stored somebody may find it: not after the money can be called back.
         self._in_time(job)
         consumer = self.chain.recipient(terms.consumer)
-        payload, _ = parcels.pack(self, lambda sink: self.scratch.pour(result, sink))
+        payload, _ = parcels.pack(self, lambda sink: self.scratch.pour(computed.result, sink))
         parcel = parcels.grant(self, payload, [consumer])
-        return self._report(job, [model, *dataset], trained, privacy, profile.classes, parcel)
+        return self._report(job, work, computed, parcel, payload.digest)
 
     def _report(
-        self,
-        job: Job,
-        inputs: list[Asset],
-        trained: Trained,
-        privacy: Privacy,
-        classes: tuple[str, ...],
-        parcel: parcels.Parcel,
+        self, job: Job, work: Work, computed: Computed, parcel: parcels.Parcel, digest: str
     ) -> Report:
-        terms = self.chain.rounds()[job.round]
-        numbers = [asset.asset for asset in inputs[1:]]
-        values: dict[int, Fraction] = {}
-        if terms.method == SHAPLEY:
-            values = values_of(trained.utilities, trained.validation)
-            parts = shares(values)
-        else:
-            earning = contributing(trained.kept)
-            parts = dict(zip(earning, equal_parts(len(earning)), strict=True))
-        split = tuple(parts.get(asset, 0) for asset in terms.assets)
+        terms, findings = work.terms, computed.findings
         return Report(
+            **vars(findings),
+            **vars(computed.privacy),
             round=job.round,
+            task=terms.task.name.lower(),
             method=terms.method,
             seed=terms.seed,
             model=terms.model,
-            inputs={asset.asset: asset.package for asset in inputs},
-            validation=trained.validation,
-            utilities=trained.utilities,
-            values={asset: str(value) for asset, value in values.items()},
-            shares=split,
-            rewards=rewards(job.price, split),
+            inputs={asset.asset: asset.package for asset in work.inputs},
+            rewards=rewards(job.price, findings.shares),
             price=job.price,
-            fee=fee_of(self.chain, terms.provider, numbers),
-            metrics=trained.metrics,
-            classes=classes,
+            fee=fee_of(self.chain, terms.provider, [asset.asset for asset in work.dataset]),
             result=parcel.package,
             grants=parcel.grants,
-            kept=trained.kept,
-            left_out=trained.left_out,
+            digest=digest,
             sandbox=self.sandbox.name,
             versions=self.sandbox.versions,
             threads=self.threads,
-            regime=privacy.regime,
-            epsilon=privacy.epsilon,
-            delta=privacy.delta,
         )
-
-    def _gate(self, profile: Metadata, result: Path) -> None:
-        """Let a result out only when it is what owners were shown (DESIGN section 8)."""
-        header = self.scratch.read(result, header_end(self.scratch.read(result, 8)))
-        check_release(header, self.scratch.size(result), profile.summary["tensors"])
-
-    def _open(self, asset: Asset, target: Path) -> None:
-        """Fetch and decrypt an asset's package.
-
-        Nothing of it is read here: strangers' files are parsed in the sandbox alone.
-        """
-        parcels.receive(self.store, self.vault, parcels.parcel_of(asset), target)
 
     def _asset(self, number: int) -> Asset:
         return next(asset for asset in self.chain.assets() if asset.asset == number)

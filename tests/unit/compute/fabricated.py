@@ -119,6 +119,7 @@ def model_package(
     script: str | None = None,
     settings: bytes | None = None,
     others: Mapping[str, str] | None = None,
+    weights: bytes | None = None,
 ) -> Path:
     """Write a model package; without `script` it is the demo's network."""
     source = script if script is not None else (DEMO / "model.py").read_text()
@@ -127,6 +128,7 @@ def model_package(
         "validation.parquet": validation.read_bytes(),
         "visdm.toml": settings or toml(),
         **{name: content.encode() for name, content in (others or {}).items()},
+        **({} if weights is None else {"weights.safetensors": weights}),
     }
     return tar(path, files)
 

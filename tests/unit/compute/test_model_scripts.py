@@ -59,7 +59,7 @@ def test_a_package_that_lacks_a_file_is_refused_by_its_name(tmp_path: Path, miss
 )
 def test_a_file_that_does_not_belong_is_refused(tmp_path: Path, name: str) -> None:
     path = tar(tmp_path / "m", {"visdm.toml": toml(), name: b""})
-    assert refusal(lambda: packages.read(path)).endswith("validation.parquet and Python source")
+    assert refusal(lambda: packages.read(path)).endswith("weights.safetensors and Python source")
     assert "hold" in refusal(lambda: packages.read(path))
 
 

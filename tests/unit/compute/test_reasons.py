@@ -12,7 +12,7 @@ from visdm.adapters.sandboxes.reasons import public
 from visdm.compute.coalitions import METHODS
 from visdm.compute.images import UnusableImageError
 from visdm.compute.rows import Bad
-from visdm.domain.packages import MAX_CLASSES, MAX_PIXELS, MODEL_FILE, VALIDATION_FILE
+from visdm.domain.packages import MAX_CLASSES, MAX_PIXELS, MODEL_FILE, VALIDATION_FILE, WEIGHTS_FILE
 from visdm.domain.profiles import MAX_CONFIG, MAX_TENSORS
 from visdm.domain.values import MAX_EXACT
 
@@ -27,7 +27,10 @@ FILLED = {
     "MAX_EXACT": str(MAX_EXACT),
     "MAX_PIXELS": str(MAX_PIXELS),
     "MAX_TENSORS": str(MAX_TENSORS),
+    "MIN_IMAGES": "10",
     "MODEL_FILE": MODEL_FILE,
+    "', '.join(PLAIN)": f"{MODEL_FILE}, {VALIDATION_FILE}, {WEIGHTS_FILE}",
+    "WEIGHTS_FILE": WEIGHTS_FILE,
     "VALIDATION_FILE": VALIDATION_FILE,
     "classes": "10",
     "data.what": "asset 12",

@@ -39,6 +39,7 @@ HONEST: dict[str, Any] = {
     "traced": "fake",
     "regime": "loop",
     "epsilon": None,
+    "weights": True,
     "blueprint": None,
 }
 

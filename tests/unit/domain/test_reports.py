@@ -74,30 +74,35 @@ def honest(terms: Terms = TERMS, *, copied: bool = False) -> tuple[Report, Job]:
     )
     values = values_of(utilities, 100)
     parts = shares(values)
-    if terms.task is Task.TEST or terms.method == "equal":
+    testing = terms.task is Task.TEST
+    if testing or terms.method == "equal":
         utilities, values = (), {}
         earning = (3, 5) if copied else (3, 5, 13)
         parts = dict(zip(earning, equal_parts(len(earning)), strict=True))
     by_position = tuple(parts.get(asset, 0) for asset in terms.assets)
     report = Report(
         round=ROUND,
+        task=terms.task.name.lower(),
         method=terms.method,
         seed=terms.seed,
         model=terms.model,
         inputs={asset: PACKAGES[asset] for asset in (3, 5, 13, 20)},
-        validation=100,
+        validation=0 if testing else 100,
         utilities=utilities,
         values={asset: str(value) for asset, value in values.items()},
         shares=by_position,
         rewards=rewards(OUTCOME.price, by_position),
         price=OUTCOME.price,
         fee=300,
-        metrics={"accuracy": 0.85},
+        metrics={"accuracy": 0.849 if testing else 0.85},
         classes=("cat", "dog"),
         result="bafkreiresult",
         grants="bafkreigrants",
         kept={3: 200, 5: 190, 13: 0 if copied else 100},
         left_out={5: {3: 7, 5: 3}, 13: {5: 100}} if copied else {5: {3: 7, 5: 3}},
+        correct=416 if testing else 0,
+        by_asset={3: 180, 5: 150, 13: 86} if testing else {},
+        digest="ab" * 32,
         sandbox="none",
         versions={"torch": "2"},
         threads=1,
@@ -150,6 +155,7 @@ def moved(numbers: tuple[int, ...]) -> tuple[int, ...]:
 
 FORGED: dict[str, tuple[Any, str]] = {
     "round": ("0x" + "cd" * 32, "the round is "),
+    "task": ("test", "the task is 'test' in the report, 'train' on the chain"),
     "method": ("equal", "the method is "),
     "seed": (43, "the seed is 43 in the report, 42 on the chain"),
     "model": (21, "the model is 21 in the report, 20 on the chain"),
@@ -163,11 +169,15 @@ FORGED: dict[str, tuple[Any, str]] = {
     "result": ("bafkreiother", "the result is 'bafkreiother' in the report"),
     "kept": ({**REPORT.kept, 3: 201}, "asset 3 has fewer images than were used and left out"),
     "left_out": ({3: {5: 1}}, "the images left out are not those of an earlier asset"),
+    "correct": (1, "right answers are told of a job that is no test"),
+    "by_asset": ({3: 1}, "right answers are told of a job that is no test"),
     "regime": ("script", "the regime is 'script', 'loop' in the model's profile"),
     "epsilon": (1, "the epsilon is not within that of the model's profile"),
     "delta": (1e-5, "the delta is another than in the model's profile"),
 }
-OPEN = {"validation", "metrics", "classes", "grants", "sandbox", "versions", "threads"}
+OPEN = {
+    *("validation", "metrics", "classes", "grants", "sandbox", "versions", "threads", "digest"),
+}
 """What nothing on the chain speaks of: only a second run tells."""
 
 
@@ -181,6 +191,50 @@ def test_an_altered_field_is_found(field: str) -> None:
     wrong = check(replace(REPORT, **{field: value}), PACKAGES, TERMS, OUTCOME, JOB, SAMPLES)
     assert any(sentence.startswith(complaint) for sentence in wrong), wrong
     assert all(sentence.isprintable() for sentence in wrong)
+
+
+TESTED, TESTED_JOB = honest(OTHERWISE["test"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"correct": 417}, "the accuracy does not follow from the right answers"),
+        ({"correct": 491}, "more answers are right than there are images"),
+        ({"correct": -1}, "more answers are right than there are images"),
+        ({"metrics": {"accuracy": 0.85}}, "the accuracy does not follow from the right answers"),
+        ({"metrics": {}}, "the accuracy does not follow from the right answers"),
+        ({"by_asset": {}}, "right answers are not told of the assets"),
+        ({"by_asset": {3: 200, 5: 190}}, "right answers are not told of the assets"),
+        ({"by_asset": {3: 181, 5: 150, 13: 86}}, "the right answers of the assets do not sum up"),
+        ({"by_asset": {3: 201, 5: 150, 13: 65}}, "more answers are right than an asset has images"),
+        ({"kept": {3: 200, 5: 190, 13: 0}}, "the test is over too few images"),
+        ({"kept": {3: 4, 5: 3, 13: 2}}, "the test is over too few images"),
+        ({"kept": {3: 395, 5: 90, 13: 5}}, "right answers are not told of the assets"),
+        ({"validation": 100}, "utilities are told of a job that trains nothing"),
+        ({"utilities": REPORT.utilities}, "utilities are told of a job that trains nothing"),
+    ],
+)
+def test_figures_of_a_test_that_cannot_be_are_found(
+    changes: dict[str, Any], complaint: str
+) -> None:
+    terms, forged = OTHERWISE["test"], replace(TESTED, **changes)
+    room = {**SAMPLES, 3: 500}
+    wrong = check(forged, PACKAGES, terms, OUTCOME, TESTED_JOB, room)
+    assert any(sentence.startswith(complaint) for sentence in wrong), wrong
+
+
+def test_a_test_with_a_small_asset_tells_no_right_answers_by_asset() -> None:
+    """The sum and the others' would tell of it: so none are told."""
+    kept = {3: 395, 5: 90, 13: 5}
+    report = replace(TESTED, kept=kept, by_asset={})
+    room = {**SAMPLES, 3: 500}
+    assert check(report, PACKAGES, OTHERWISE["test"], OUTCOME, TESTED_JOB, room) == []
+
+
+def test_a_settlement_names_no_shares_of_a_test_as_the_contract_makes_them() -> None:
+    assert TESTED.split == ()
+    assert REPORT.split == REPORT.shares
 
 
 @pytest.mark.parametrize("method", ["shapley", "equal"])
@@ -346,6 +400,7 @@ def test_a_document_without_a_field_is_refused(field: str) -> None:
         b"[]",
         b"\xff",
         altered(format=1),
+        altered(format=2),
         altered(format=None),
         altered(more="than is asked for"),
         altered(inputs=[]),
@@ -359,6 +414,8 @@ def test_a_document_without_a_field_is_refused(field: str) -> None:
         altered(classes=None),
         altered(kept=7),
         altered(kept={"3": "all"}),
+        altered(by_asset={"3": -1}),
+        altered(by_asset=[3]),
         altered(left_out={"5": [3]}),
     ],
 )
@@ -373,6 +430,11 @@ def test_what_is_no_report_is_refused(document: bytes) -> None:
         altered().replace(b"[[], 10]", b"[[], 1e999]"),
         altered(price="12000"),
         altered(fee=None),
+        altered(task=1),
+        altered(digest=None),
+        altered(correct=1.0),
+        altered(epsilon=True),
+        altered(delta="1e-5"),
         altered(seed="42"),
         altered(validation="100"),
         altered(threads=[]),

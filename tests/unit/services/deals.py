@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from safetensors.torch import save_file
+
+from visdm.compute import model_package
+from visdm.compute.network import builder, released
 from visdm.domain.rounds import Task, Terms
 from visdm.domain.sampling import Criteria
 from visdm.ports import Limits
+from visdm.wiring import packages
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from visdm.services.provider import ComputeProvider
     from visdm.wiring import World
 
@@ -51,3 +59,16 @@ def funded(world: World, round_: str = "", **changes: object) -> str:
     consumer.close(round_)
     consumer.fund(round_)
     return round_
+
+
+def weighted(world: World, model: Path, place: Path) -> int:
+    """Register and describe a model that brings weights, random ones; return its asset."""
+    folder, package = place / "weighted", place / "package.tar"
+    shutil.copytree(model, folder)
+    packages().build_model(folder, package)
+    read = model_package.read(package)
+    with builder(read, len(read.validation().classes)) as build:
+        save_file(released(build(5)), folder / "weights.safetensors")
+    asset = world.consumer("consumer-1").register_model(folder, provider=1)
+    assert computing(world).describe_waiting() == {}
+    return asset

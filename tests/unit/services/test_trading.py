@@ -11,7 +11,7 @@ from memory.sandbox import InProcess
 from unit.services.deals import computing, funded, terms
 from visdm.domain.assets import Kind
 from visdm.domain.jobs import JobState
-from visdm.domain.rounds import Outcome, RoundState, Task
+from visdm.domain.rounds import Outcome, RoundState
 from visdm.domain.sampling import Criteria
 from visdm.errors import InputError, JobError, RefusedError, UnknownError, VaultError
 from visdm.ports import silent
@@ -76,7 +76,6 @@ def test_an_asset_retired_after_funding_is_not_computed_on_and_the_money_comes_b
     ("changes", "reason"),
     [
         ({"method": "astrology"}, "astrology"),
-        ({"task": Task.TEST, "method": "equal"}, "test jobs"),
         ({"fee_cap": 0}, "fee cap"),
     ],
 )

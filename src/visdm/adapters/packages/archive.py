@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from visdm.domain.models import is_module
-from visdm.domain.packages import MODEL_FILE, VALIDATION_FILE
+from visdm.domain.packages import MODEL_FILE, VALIDATION_FILE, WEIGHTS_FILE
 from visdm.errors import ModelError
 
 if TYPE_CHECKING:
@@ -29,8 +29,12 @@ MAX_FILE_NAME = 100
 
 MAX_TEXT = 1 << 20
 MAX_VALIDATION = 1 << 30
+MAX_WEIGHTS = 1 << 30
 REPACK = "it must be packed by ViSDM"
-CONTENTS = f"a model package holds {MODEL_FILE}, Python files and {VALIDATION_FILE}, no folders"
+CONTENTS = (
+    f"a model package holds {MODEL_FILE}, Python files, {VALIDATION_FILE} and, to be tested, "
+    f"{WEIGHTS_FILE}, no folders"
+)
 _END = bytes(2 * BLOCK)
 _PIECE = 1 << 20
 
@@ -47,12 +51,12 @@ def belongs(name: str) -> bool:
     """Whether a model package may hold a file of this name."""
     stem, dot, suffix = name.partition(".")
     python = dot + suffix == ".py" and is_module(stem) and len(name) <= MAX_FILE_NAME
-    return python or name in (MODEL_FILE, VALIDATION_FILE)
+    return python or name in (MODEL_FILE, VALIDATION_FILE, WEIGHTS_FILE)
 
 
 def limit(name: str) -> int:
     """Return how many bytes the file of this name may have."""
-    return MAX_VALIDATION if name == VALIDATION_FILE else MAX_TEXT
+    return {VALIDATION_FILE: MAX_VALIDATION, WEIGHTS_FILE: MAX_WEIGHTS}.get(name, MAX_TEXT)
 
 
 def pack(files: Sequence[Path], sink: Sink) -> None:

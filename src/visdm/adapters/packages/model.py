@@ -11,7 +11,9 @@ from visdm.adapters.packages.files import entries, shown
 from visdm.adapters.packages.opened import inspect_file
 from visdm.adapters.packages.whole import whole
 from visdm.domain.models import BUILDER, ModelConfig
-from visdm.domain.packages import MODEL_FILE, VALIDATION_FILE, ModelSummary
+from visdm.domain.packages import MODEL_FILE, VALIDATION_FILE, WEIGHTS_FILE, ModelSummary
+from visdm.domain.release import LENGTH_BYTES
+from visdm.domain.weights import check_weights, weights_end
 from visdm.errors import FolderError, ImageError, ModelError
 
 if TYPE_CHECKING:
@@ -71,6 +73,9 @@ def _inspected(file: BufferedIOBase) -> ModelSummary:
         raise ModelError(f"{MODEL_FILE}: module: there is no {module} in the package", hint=hint)
     with archive.opened(file, entries[VALIDATION_FILE]) as images:
         samples = _validation(images)
+    if WEIGHTS_FILE in entries:
+        with archive.opened(file, entries[WEIGHTS_FILE]) as weights:
+            _check_weights(weights, entries[WEIGHTS_FILE].size)
     sources = {name: archive.content(file, entries[name]) for name in entries if _is_source(name)}
     name, problem = syntax.judge(sources, module=module, builder=BUILDER)
     if problem:
@@ -85,7 +90,14 @@ def _inspected(file: BufferedIOBase) -> ModelSummary:
         size=file.tell(),
         regime=config.regime,
         epsilon=config.epsilon or 0,
+        weights=WEIGHTS_FILE in entries,
     )
+
+
+def _check_weights(weights: BufferedIOBase, size: int) -> None:
+    end = weights_end(weights.read(LENGTH_BYTES))
+    weights.seek(0)
+    check_weights(weights.read(end), size)
 
 
 def _toml(content: bytes) -> dict[str, Any]:

@@ -33,7 +33,7 @@ _DOING = (
     "(?:while it was imported|while training|while answering|on synthetic images"
     "|in build_model|in fit|when its state was read)"
 )
-_MODEL_FILES = r"visdm\.toml, validation\.parquet"
+_MODEL_FILES = r"visdm\.toml, validation\.parquet, weights\.safetensors"
 _SLOTS = {
     "{doing}": _DOING,
     "{n}": r"\d{1,9}",
@@ -55,7 +55,7 @@ PHRASES = (
     r"the {what} does not fit into memory",
     r"{n} images of the {what} are of classes the job does not have",
     r"the {what} holds no image of the job's classes",
-    r"the model package has no (?:visdm\.toml|validation\.parquet)",
+    r"the model package has no (?:visdm\.toml|validation\.parquet|weights\.safetensors)",
     r"the model package's visdm\.toml or source cannot be read",
     rf"the model package holds something else than {_MODEL_FILES} and Python source",
     r"the model package is not a readable tar file",
@@ -88,6 +88,8 @@ PHRASES = (
     r"the training ended in weights that are not finite",
     r"the weights are not a readable safetensors file",
     r"the weights do not fit the model",
+    r"the {what} holds nothing but copies of earlier assets of the job",
+    r"a test is over at least {n} images, and its assets hold fewer",
     r"a worker process ended before its work did",
     r"a task of the Ray cluster was lost",
     r"the {what} asks for a disclosure that there is not",
