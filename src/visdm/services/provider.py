@@ -13,7 +13,6 @@ from visdm.domain.answers import Trained, read_trained
 from visdm.domain.assets import Asset, State
 from visdm.domain.copies import contributing
 from visdm.domain.jobs import JobState, equal_parts, rewards, shares
-from visdm.domain.release import check_release, header_end
 from visdm.domain.reports import Report, values_of
 from visdm.domain.rounds import Task
 from visdm.domain.values import MAX_EXACT, METHODS, SHAPLEY
@@ -22,6 +21,7 @@ from visdm.ports import Computation, Limits, silent
 from visdm.services import describing, parcels
 from visdm.services.fees import fee_of
 from visdm.services.published import metadata_of
+from visdm.services.releasing import check_result
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -192,7 +192,7 @@ class ComputeProvider:
         trained = read_trained(answer, terms.method, numbers)
         result = private / "out" / RESULT
         profile = metadata_of(self.store, model)
-        self._gate(profile, result)
+        check_result(self.scratch, result, trained, profile)
         # Once it is stored somebody may find it: not after the money can be called back.
         self._in_time(job)
         consumer = self.chain.recipient(terms.consumer)
@@ -241,11 +241,6 @@ class ComputeProvider:
             versions=self.sandbox.versions,
             threads=self.threads,
         )
-
-    def _gate(self, profile: Metadata, result: Path) -> None:
-        """Let a result out only when it is what owners were shown (DESIGN section 8)."""
-        header = self.scratch.read(result, header_end(self.scratch.read(result, 8)))
-        check_release(header, self.scratch.size(result), profile.summary["tensors"])
 
     def _open(self, asset: Asset, target: Path) -> None:
         """Fetch and decrypt an asset's package.
