@@ -6,7 +6,7 @@
 #   forge    the same and forge, which tests the contracts
 #   slither  the static analyser of the contracts, in build/tools
 #   halmos   their prover, in build/tools
-#   sandbox  bubblewrap
+#   sandbox  bubblewrap and libseccomp2
 # A part that is there already costs a comparison of files. Needs Python >= 3.11 and a network.
 set -eu
 cd "$(dirname "$0")/.."
@@ -141,8 +141,12 @@ set_up_slither() { set_up_tool slither; }
 set_up_halmos() { set_up_tool halmos; }
 
 set_up_sandbox() {
-    if command -v bwrap >/dev/null; then return; fi
-    debian_install bubblewrap "bubblewrap, which the sandbox is made of, is missing"
+    if ! command -v bwrap >/dev/null; then
+        debian_install bubblewrap "bubblewrap, which the sandbox is made of, is missing"
+    fi
+    if ! .venv/bin/python -c 'import ctypes; ctypes.CDLL("libseccomp.so.2")' 2>/dev/null; then
+        debian_install libseccomp2 "libseccomp, which filters the sandbox's calls, is missing"
+    fi
 }
 
 for part in "$@"; do

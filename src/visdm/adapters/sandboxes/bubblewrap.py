@@ -13,20 +13,23 @@ import os
 import secrets
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from visdm.adapters.sandboxes import view
+from visdm.adapters.sandboxes import seccomp, view
 from visdm.adapters.sandboxes.environment import environment, limited, started, tool, versions
-from visdm.adapters.sandboxes.staging import Seen, log_of, staged
-from visdm.adapters.sandboxes.supervise import supervise
+from visdm.adapters.sandboxes.group import group
+from visdm.adapters.sandboxes.rooms import Room, Rooms
+from visdm.adapters.sandboxes.staging import FILES_LIMIT, Seen, log_of, staged
+from visdm.adapters.sandboxes.supervise import OWN_TASKS, supervise
 from visdm.errors import JobError, OutputError, SandboxError
 from visdm.ports import Computation, Limits, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from visdm.adapters.sandboxes.group import Group
     from visdm.adapters.sandboxes.staging import Staging
     from visdm.ports import Progress
 
@@ -44,6 +47,9 @@ _LENT = (
     *("--die-with-parent", "--unshare-pid", "--cap-drop", "ALL"),
     *("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"),
 )
+_IN_MEMORY = {str(HOME): "tmp", "/dev/shm": "shm"}  # noqa: S108 - the job's own
+"""Folders of a job that are in memory, and what they are called while it is staged."""
+
 _TOP_UID = 0x7FFFFFFE
 """No distribution and no container runtime hands out uids just below this one."""
 
@@ -69,6 +75,7 @@ class Bubblewrap:
         self._entry = tuple(entry)
         self._threads = threads
         self._checked = False
+        self._mounts = True
 
     @property
     def name(self) -> str:
@@ -76,8 +83,14 @@ class Bubblewrap:
         return "bubblewrap"
 
     def check(self) -> None:
-        """Run a trial in the sandbox. Raises `SandboxError` where it cannot be had."""
+        """Run a trial in the sandbox. Raises `SandboxError` where it cannot be had.
+
+        Where only bubblewrap may use namespaces (AppArmor can see to that), a job's
+        folders are not mounts of their own.
+        """
+        self._mounts = _can_mount()
         trial = Bubblewrap(entry=("-c", _TRIAL), threads=self._threads)
+        trial._mounts = self._mounts
         job = Computation("trial", {}, {}, Limits(seconds=60))
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "trial"
@@ -106,36 +119,68 @@ class Bubblewrap:
         uid, limits = _account(), computation.limits
         with staged(computation, output, uid) as staging, ExitStack() as stack:
             staging.describe(computation, SEEN)
-            passed = _Passed(stack)
+            passed, bounds = _Passed(stack), _bounds(stack, limits)
+            rooms = stack.enter_context(closing(Rooms(self._rooms(staging, limits, uid))))
             command = self._command(staging, limits, uid, passed)
-            folder = staging.job.parent
-            with started(command, {}, folder, passed.descriptors) as process:
+            with started(
+                *(command, {}, staging.job.parent, passed.descriptors),
+                rooms=rooms,
+                group=bounds,
+            ) as process:
                 passed.close()
-                code = supervise(process, limits, staging, log_of(output), progress)
+                staging.out = rooms.seen(staging.out)
+                code = supervise(
+                    *(process, limits, staging, log_of(output), progress),
+                    rooms=rooms,
+                    group=bounds,
+                )
             if 0 < code < _SIGNALS and b"exit-code" not in passed.status():
                 raise SandboxError("the sandbox could not be set up", hint=_HINT)
             return staging.result(code, output)
 
+    def _rooms(self, staging: Staging, limits: Limits, uid: int) -> list[Room]:
+        if not self._mounts:
+            return []
+        memory = max(limits.memory // 4, 1 << 16)
+        # A file may leave its last page nearly empty.
+        output = limits.output + FILES_LIMIT * os.sysconf("SC_PAGE_SIZE")
+        rooms = [Room(staging.out, output, FILES_LIMIT + 100, 0o700, uid)]
+        for name in _IN_MEMORY.values():
+            path = staging.out.with_name(name)
+            path.mkdir()
+            rooms.append(Room(path, memory, FILES_LIMIT, 0o1777, uid))
+        return rooms
+
     def _command(self, staging: Staging, limits: Limits, uid: int, passed: _Passed) -> list[str]:
         shown = view.base((tool("prlimit"),)) | _job(staging)
         lent = uid != os.geteuid()
-        home = str(HOME)
         walls = [
             # First, or they would hide an environment that itself stands below /tmp.
             *(*_WALLS, "--perms", "0755", "--dir", "/dev"),
-            *(*_memory_folder(home, limits), *_memory_folder("/dev/shm", limits)),  # noqa: S108 - the job's own
+            *self._memory_folders(staging, limits, lent=lent),
             *(*view.arguments(shown, nested=lent), "--proc", "/proc"),
-            *("--remount-ro", "/", "--chdir", home, "--clearenv"),
-            *_variables(environment(self._threads, home, str(view.CODE))),
+            *("--remount-ro", "/", "--chdir", str(HOME), "--clearenv"),
+            *_variables(environment(self._threads, str(HOME), str(view.CODE))),
             *("--json-status-fd", str(passed.status_fd)),
+            *("--seccomp", passed.content(seccomp.compiled())),
         ]
+        rooms = _shown_rooms(staging) if self._mounts else {}
         return [
             *(tool("choom"), "-n", "1000", "--"),
-            *(_lent(shown, uid, passed) if lent else []),
+            *(_lent(shown | rooms, uid, passed) if lent else []),
             *_bwrap(walls, passed),
             *limited(limits, own_account=True),
             *(sys.executable, *self._entry, str(SEEN.job)),
         ]
+
+    def _memory_folders(self, staging: Staging, limits: Limits, *, lent: bool) -> Iterator[str]:
+        size = str(max(limits.memory // 4, 1 << 16))
+        for path, name in _IN_MEMORY.items():
+            if self._mounts:
+                room = str(_JOB / name if lent else staging.out.with_name(name))
+                yield from ("--bind", room, path)
+            else:
+                yield from ("--size", size, "--perms", "1777", "--tmpfs", path)
 
 
 class _Passed:
@@ -149,9 +194,13 @@ class _Passed:
 
     def words(self, words: Sequence[str]) -> str:
         """Return the descriptor of a file that holds `words`, each ended by a zero byte."""
-        file = os.memfd_create("arguments")
+        return self.content(b"".join(os.fsencode(word) + b"\0" for word in words))
+
+    def content(self, content: bytes) -> str:
+        """Return the descriptor of a file that holds `content`."""
+        file = os.memfd_create("content")
         self.descriptors.append(file)
-        os.write(file, b"".join(os.fsencode(word) + b"\0" for word in words))
+        os.write(file, content)
         os.lseek(file, 0, os.SEEK_SET)
         return str(file)
 
@@ -194,8 +243,31 @@ def _job(staging: Staging) -> view.View:
     }
 
 
-def _memory_folder(path: str, limits: Limits) -> list[str]:
-    return ["--size", str(max(limits.memory // 4, 1 << 16)), "--perms", "1777", "--tmpfs", path]
+def _shown_rooms(staging: Staging) -> view.View:
+    """Return how the first bubblewrap shows the rooms to the second."""
+    return {
+        str(_JOB / name): view.Shown("--bind", str(staging.out.with_name(name)))
+        for name in _IN_MEMORY.values()
+    }
+
+
+def _can_mount() -> bool:
+    """Tell whether the reaper can mount rooms."""
+    with tempfile.TemporaryDirectory() as folder:
+        room = Room(Path(folder), 1 << 16, 10, 0o700, os.geteuid())
+        with closing(Rooms([room])) as rooms:
+            try:
+                with started([tool("prlimit")], {}, Path(folder), rooms=rooms):
+                    return True
+            except SandboxError:
+                return False
+
+
+def _bounds(stack: ExitStack, limits: Limits) -> Group | None:
+    """Make the job's control group; it is removed with the stack."""
+    if made := group(limits.memory, limits.processes + OWN_TASKS):
+        stack.callback(made.remove)
+    return made
 
 
 def _variables(variables: Mapping[str, str]) -> Iterator[str]:

@@ -17,6 +17,8 @@ from visdm.errors import SandboxError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from visdm.adapters.sandboxes.group import Group
+    from visdm.adapters.sandboxes.rooms import Rooms
     from visdm.ports import Limits
 
 _OPEN_FILES = 4096
@@ -52,11 +54,18 @@ def limited(limits: Limits, *, own_account: bool) -> list[str]:
     """Return the command that limits what it starts.
 
     Processes are limited only where `own_account` keeps others' from being counted. A file
-    may grow one byte too long, so that the output is seen to be too much.
+    may grow one byte too long, so that the output is seen to be too much. The time on
+    processors is no more than all of them give by the deadline, and holds although nobody watches.
     """
     processes = [f"--nproc={limits.processes}"] if own_account else []
     return [
-        *(tool("prlimit"), "--core=0", "--msgqueue=0", f"--nofile={_OPEN_FILES}"),
+        *(
+            tool("prlimit"),
+            "--core=0",
+            f"--cpu={limits.seconds * (os.cpu_count() or 1)}",
+            "--msgqueue=0",
+            f"--nofile={_OPEN_FILES}",
+        ),
         *(f"--fsize={limits.output + 1}", *processes, "--"),
     ]
 
@@ -71,7 +80,13 @@ def tool(name: str) -> str:
 
 @contextmanager
 def started(
-    command: Sequence[str], variables: Mapping[str, str], folder: Path, passed: Sequence[int] = ()
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    folder: Path,
+    passed: Sequence[int] = (),
+    *,
+    rooms: Rooms | None = None,
+    group: Group | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a command under a reaper, in `folder`, with pipes for what it prints.
 
@@ -79,21 +94,24 @@ def started(
     Raises `SandboxError` where it cannot be started.
     """
     reaper = [sys.executable, "-I", "-S", str(_REAPER), str(os.getpid())]
+    words = [*(rooms.words() if rooms else ()), *(group.words() if group else ()), "--"]
     try:
         process = subprocess.Popen(  # noqa: S603 - fixed words and paths, no shell
-            [*reaper, *command],
+            [*reaper, *words, *command],
             env=dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=folder,
-            pass_fds=tuple(passed),
+            pass_fds=(*passed, *(rooms.descriptors if rooms else ())),
             start_new_session=True,
         )
     except OSError as error:
         raise SandboxError("Python cannot be started", hint="see its installation") from error
     with process:
         try:
+            if rooms:
+                rooms.receive()
             yield process
         finally:
             process.terminate()

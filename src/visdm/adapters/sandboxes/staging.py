@@ -3,7 +3,10 @@
     OUTPUT/.job-XXXX/     hidden, private, gone at the end
         job.json          program, settings, paths of inputs and output as seen inside
         inputs/           copies of the inputs that the job's account could not read
-        out/              the only folder that the job can write to and that lasts
+        out/              the only folder that the job can write to and that lasts; where
+                          it can be had, a room in memory over it (`rooms`)
+        tmp/, shm/        rooms alone: the job's /tmp and /dev/shm
+        made/             what is on its way out
     OUTPUT.log            beside the output folder: what the job printed
 
 Nothing in `out` is trusted: it is looked at without following links, and what is passed on
@@ -12,6 +15,7 @@ is moved into the output folder only after every process of the job is gone.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -39,6 +43,7 @@ FAILURE = "failure.json"
 ANSWER_LIMIT = 16 << 20
 FILES_LIMIT = 10_000
 _BLOCK = 512
+_CHUNK = 1 << 20
 _SLACK = 64 << 20
 _DEPTH = 50
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
@@ -136,15 +141,16 @@ class Staging:
         return reasons.public(reason) if isinstance(reason, str) else reasons.GAVE_UP
 
     def _hand_over(self, output: Path) -> None:
-        """Move the files into `output`, ours and private."""
+        """Move the files into `output`, ours and private; all of them, or none."""
         found = [file for file in self.out.iterdir() if file.name not in {ANSWER, FAILURE}]
+        made = self.job.with_name("made")
+        made.mkdir(mode=0o700)
         for file in found:
             if not _NAME.fullmatch(file.name) or file.name.strip(".") == "":
                 raise JobError(reasons.BAD_FILE)
-            os.chown(file, os.geteuid(), os.getegid(), follow_symlinks=False)
-            file.chmod(0o600)
+            _take(file, made / file.name)
         for file in found:
-            file.replace(output / file.name)
+            (made / file.name).replace(output / file.name)
 
 
 @contextmanager
@@ -165,6 +171,21 @@ def staged(computation: Computation, output: Path, uid: int) -> Iterator[Staging
     except OSError as error:
         problem = error.strerror or "cannot be written"
         raise OutputError(output.name, problem, hint="is the disk full?") from error
+
+
+def _take(file: Path, target: Path) -> None:
+    """Move a plain file, which nobody has open, to where it is ours and private."""
+    file.chmod(0o600)
+    try:
+        os.chown(file, os.geteuid(), os.getegid(), follow_symlinks=False)
+        file.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with file.open("rb") as source, os.fdopen(descriptor, "wb") as copy:
+            shutil.copyfileobj(source, copy, _CHUNK)
+        file.unlink()  # at once, since it is in memory
 
 
 def _stats(folder: Path) -> Iterator[os.stat_result]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import selectors
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from visdm.adapters.sandboxes import reasons
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
+    from visdm.adapters.sandboxes.group import Group
+    from visdm.adapters.sandboxes.rooms import Rooms
     from visdm.adapters.sandboxes.staging import Staging
     from visdm.ports import Limits, Progress
 
@@ -24,7 +27,7 @@ INTERVAL = 0.05
 """Seconds between two looks at the job; its end is noticed at once."""
 
 _CHUNK = 1 << 16
-_OWN_TASKS = 4
+OWN_TASKS = 4
 """Tasks of a tree that are the sandbox's, not the job's."""
 
 
@@ -34,11 +37,15 @@ def supervise(
     staging: Staging,
     log: Path,
     progress: Progress,
+    *,
+    rooms: Rooms | None = None,
+    group: Group | None = None,
 ) -> int:
     """Watch a job, started under a reaper, to its end; return its exit code.
 
     Every process of it is then gone, also where it outgrew a limit and `JobError` is
-    raised. `log` gets what it printed.
+    raised. `log` gets what it printed. What is in `rooms` counts as memory; `group`
+    counts it itself, and is asked whether the kernel ended a process for its memory.
     """
     kept = Log(_private(log))
     lines = ProgressLines(kept, progress)
@@ -47,7 +54,7 @@ def supervise(
         with selectors.DefaultSelector() as selector:
             try:
                 _listen(selector, process, kept, lines)
-                _watch(selector, process, tree, limits, staging, lines)
+                _watch(selector, process, _Checks(tree, limits, staging, rooms, group), lines)
             finally:
                 tree.end()
             while _read(selector, 0):  # what is still in the pipes
@@ -56,6 +63,8 @@ def supervise(
         lines.tell()
     finally:
         kept.close()
+    if group and group.out_of_memory():
+        raise JobError(reasons.too_much_memory(limits))
     if fault := staging.fault(limits):
         raise JobError(fault)
     return process.returncode
@@ -74,12 +83,11 @@ def _listen(
 def _watch(
     selector: selectors.BaseSelector,
     process: subprocess.Popen[bytes],
-    tree: Tree,
-    limits: Limits,
-    staging: Staging,
+    checks: _Checks,
     lines: ProgressLines,
 ) -> None:
     """Return when the first process has ended; raise `JobError` when a limit is passed."""
+    limits = checks.limits
     deadline = time.monotonic() + limits.seconds
     look = time.monotonic() + INTERVAL / 5
     handle = os.pidfd_open(process.pid)
@@ -91,7 +99,7 @@ def _watch(
                 raise JobError(reasons.too_long(limits))
             if now >= look:
                 lines.tell()
-                _check(tree, limits, staging)
+                checks.pass_or_raise()
                 look = time.monotonic() + INTERVAL
             _read(selector, max(0.0, min(look, deadline) - now))
         selector.unregister(handle)
@@ -99,14 +107,29 @@ def _watch(
         os.close(handle)
 
 
-def _check(tree: Tree, limits: Limits, staging: Staging) -> None:
-    usage = tree.usage(limits.memory)
-    if usage.memory > limits.memory:
-        raise JobError(reasons.too_much_memory(limits))
-    if usage.tasks > limits.processes + _OWN_TASKS:
-        raise JobError(reasons.too_many_processes(limits))
-    if fault := staging.fault(limits):
-        raise JobError(fault)
+@dataclass(frozen=True)
+class _Checks:
+    """What is looked at again and again."""
+
+    tree: Tree
+    limits: Limits
+    staging: Staging
+    rooms: Rooms | None
+    group: Group | None
+
+    def pass_or_raise(self) -> None:
+        """Raise `JobError` when a limit is passed."""
+        limits = self.limits
+        # A group counts files in memory itself, and those that are mapped once.
+        held = self.rooms.used() if self.rooms and not self.group else 0
+        usage = self.tree.usage(limits.memory - held)
+        killed = self.group is not None and self.group.out_of_memory()  # one; the others may wait
+        if killed or usage.memory + held > limits.memory:
+            raise JobError(reasons.too_much_memory(limits))
+        if usage.tasks > limits.processes + OWN_TASKS:
+            raise JobError(reasons.too_many_processes(limits))
+        if fault := self.staging.fault(limits):
+            raise JobError(fault)
 
 
 def _read(selector: selectors.BaseSelector, patience: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from visdm.adapters.sandboxes import Bubblewrap
 from visdm.ports import Computation, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     Attack = Callable[..., tuple[Any, Any]]
+
+Make = type[Bubblewrap]
+"""A kind of sandbox."""
 
 PRELUDE = """
 import json, os, signal, socket, sys, time
@@ -49,6 +54,20 @@ def computation(
     return Computation("attack", settings, inputs, Limits(**{"seconds": 60, **limits}))
 
 
+def plain(text: str, folder: Path, *, seconds: int = 60, **settings: object) -> str:
+    """Run a script with nothing around it, not even our bounds; return what it printed.
+
+    Its output folder is `folder`.
+    """
+    folder.mkdir(exist_ok=True)
+    job = folder.with_name(f"{folder.name}.json")
+    job.write_text(json.dumps({"output": str(folder), "settings": settings, "inputs": {}}))
+    done = subprocess.run(
+        [sys.executable, *script(text), str(job)], capture_output=True, check=True, timeout=seconds
+    )
+    return done.stdout.decode()
+
+
 @contextmanager
 def bystander(**variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process of the host that has nothing to do with the job."""
@@ -72,8 +91,8 @@ def processes(token: str) -> list[int]:
     return found
 
 
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
+def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

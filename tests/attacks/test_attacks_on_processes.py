@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from unit.adapters.bubblewrap.attacks import SLEEP, bystander, computation, processes, script, until
-from visdm.adapters.sandboxes import BareProcess, Bubblewrap
+from attacks.hostile import SLEEP, bystander, computation, processes, script, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unit.adapters.bubblewrap.attacks import Attack
+    from attacks.hostile import Attack, Make
 
 
 def test_processes_of_the_host_cannot_be_seen(attack: Attack) -> None:
@@ -36,10 +35,10 @@ def test_a_signal_does_not_reach_the_host(attack: Attack) -> None:
         assert inside == "ProcessLookupError"
 
 
-def test_killing_everything_kills_only_the_job(tmp_path: Path) -> None:
+def test_killing_everything_kills_only_the_job(walled: Make, tmp_path: Path) -> None:
     kill_all = script("answer(tries(lambda: os.kill(-1, signal.SIGKILL)))")
     with bystander() as process:
-        Bubblewrap(entry=kill_all).run(computation({}, {}), tmp_path / "inside")
+        walled(entry=kill_all).run(computation({}, {}), tmp_path / "inside")
         assert process.poll() is None
 
 
@@ -61,14 +60,14 @@ def test_the_environment_of_the_host_cannot_be_read(attack: Attack) -> None:
     assert inside is False
 
 
-def test_open_files_of_the_provider_are_not_passed_on(tmp_path: Path) -> None:
+def test_open_files_of_the_provider_are_not_passed_on(walled: Make, tmp_path: Path) -> None:
     look = "import os; print(max(int(name) for name in os.listdir('/proc/self/fd')))"
     with (tmp_path / "secret").open("w") as file:
         opened = os.dup2(file.fileno(), 77)
         outside = subprocess.run(
             [sys.executable, "-c", look], close_fds=False, capture_output=True, check=True
         )
-        inside = Bubblewrap(
+        inside = walled(
             entry=script("answer(sorted(int(name) for name in os.listdir('/proc/self/fd')))")
         ).run(computation({}, {}), tmp_path / "inside")
         os.close(opened)
@@ -76,39 +75,17 @@ def test_open_files_of_the_provider_are_not_passed_on(tmp_path: Path) -> None:
     assert inside == {"got": [0, 1, 2, 3]}  # the fourth is the listing's own
 
 
-FORKS = """
-    for number in range(given["most"]):
-        try:
-            if os.fork() == 0:
-                time.sleep(60)
-                os._exit(0)
-        except OSError:
-            break
-    else:
-        number += 1
-    answer(number)
-"""
-
-
-def test_a_fork_bomb_is_bounded(tmp_path: Path) -> None:
-    outside = BareProcess(entry=script(FORKS)).run(
-        computation({"most": 60}, {}, processes=100), tmp_path / "outside"
-    )
-    inside = Bubblewrap(entry=script(FORKS)).run(
-        computation({"most": 60}, {}, processes=16), tmp_path / "inside"
-    )
-    assert outside == {"got": 60}
-    assert inside["got"] < 16
-
-
 @pytest.mark.parametrize("delay", [0, 0.005, 0.02, 0.2])
-def test_the_job_dies_with_a_provider_that_is_killed(tmp_path: Path, delay: float) -> None:
+def test_the_job_dies_with_a_provider_that_is_killed(
+    walled: Make, tmp_path: Path, delay: float
+) -> None:
     token = secrets.token_hex(8)
     provider = f"""
         from pathlib import Path
-        from visdm.adapters.sandboxes import Bubblewrap
+        from visdm.adapters.sandboxes import {walled.__name__}
         from visdm.ports import Computation
-        sandbox = Bubblewrap(entry=("-c", "import os; os.fork(); os.setsid(); {SLEEP}", "{token}"))
+        entry = ("-c", "import os; os.fork(); os.setsid(); {SLEEP}", "{token}")
+        sandbox = {walled.__name__}(entry=entry)
         sandbox._checked = True
         sandbox.run(Computation("", {{}}, {{}}), Path({str(tmp_path / "o")!r}))
         """
@@ -119,7 +96,7 @@ def test_the_job_dies_with_a_provider_that_is_killed(tmp_path: Path, delay: floa
     until(lambda: not processes(token))
 
 
-def test_a_hanging_job_is_gone_when_the_provider_interrupts(tmp_path: Path) -> None:
+def test_a_hanging_job_is_gone_when_the_provider_interrupts(walled: Make, tmp_path: Path) -> None:
     token = secrets.token_hex(8)
 
     def interrupt(*_: int) -> None:
@@ -128,6 +105,6 @@ def test_a_hanging_job_is_gone_when_the_provider_interrupts(tmp_path: Path) -> N
 
     entry = script("print('progress 1 2', flush=True); time.sleep(60)")
     with pytest.raises(KeyboardInterrupt):
-        Bubblewrap(entry=(*entry, token)).run(computation({}, {}), tmp_path / "o", interrupt)
+        walled(entry=(*entry, token)).run(computation({}, {}), tmp_path / "o", interrupt)
     assert not processes(token)
     assert list((tmp_path / "o").iterdir()) == []

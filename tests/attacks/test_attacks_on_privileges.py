@@ -6,13 +6,13 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unit.adapters.bubblewrap.attacks import as_root, computation, processes, script
-from visdm.adapters.sandboxes import BareProcess, Bubblewrap
+from attacks.hostile import as_root, computation, processes, script
+from visdm.adapters.sandboxes import BareProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from unit.adapters.bubblewrap.attacks import Attack
+    from attacks.hostile import Attack, Make
 
 
 def test_there_are_no_capabilities_and_none_can_be_had(attack: Attack) -> None:
@@ -29,7 +29,7 @@ def test_there_are_no_capabilities_and_none_can_be_had(attack: Attack) -> None:
 
 
 @as_root
-def test_a_job_of_root_has_an_account_of_its_own(tmp_path: Path) -> None:
+def test_a_job_of_root_has_an_account_of_its_own(walled: Make, tmp_path: Path) -> None:
     seen: dict[str, set[int]] = {}
     look = script("print('progress 1 1', flush=True); time.sleep(0.4); answer(os.getuid())")
 
@@ -39,13 +39,13 @@ def test_a_job_of_root_has_an_account_of_its_own(tmp_path: Path) -> None:
             Path(f"/proc/{n}").stat().st_uid for n in processes(name)
         )
 
-    for sandbox in (BareProcess, Bubblewrap):
+    for sandbox in (BareProcess, walled):
         for turn in ("one", "two"):
             name = f"{sandbox.__name__}-{turn}-{secrets.token_hex(4)}"
             sandbox(entry=(*look, name)).run(computation({}, {}), tmp_path / name, owners(name))
-    bare, other_bare, *walled = seen.values()
+    bare, other_bare, *inside = seen.values()
     assert bare == other_bare == {0}
-    accounts = [owner - {0} for owner in walled]  # the first bubblewrap is root's, outside
+    accounts = [owner - {0} for owner in inside]  # the first bubblewrap is root's, outside
     assert all(len(account) == 1 for account in accounts)
     assert accounts[0] != accounts[1]
 

@@ -1,0 +1,1 @@
+"""What isolation costs in time: until a job starts, and while it trains."""
