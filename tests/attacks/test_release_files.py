@@ -24,7 +24,7 @@ from attacks.releasing import (
     text_of,
     written,
 )
-from visdm.domain import release
+from visdm.domain import contents, release
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def test_pixels_between_two_tensors_are_refused() -> None:
 
 def test_pixels_behind_the_last_tensor_are_refused() -> None:
     assert (GOOD + SECRET)[len(GOOD) :] == SECRET
-    assert refusal(GOOD + SECRET) == release.OTHER_SIZE
+    assert refusal(GOOD + SECRET) == contents.OTHER_SIZE
 
 
 def ordered(names: str) -> bytes:
@@ -155,7 +155,7 @@ def test_pixels_in_the_payloads_of_what_is_no_number_are_refused() -> None:
     read = [(high & 0x80) | (low & 0x7F) for low, high in zip(data[::2], data[1::2], strict=True)]
     assert bytes(read)[: len(SECRET)] == SECRET
     assert not torch.isfinite(load(file)["a"]).any()
-    assert refusal(file) == release.NOT_FINITE
+    assert refusal(file) == contents.NOT_FINITE
 
 
 def test_pixels_in_the_unread_bits_of_truth_values_are_refused() -> None:
@@ -165,7 +165,7 @@ def test_pixels_in_the_unread_bits_of_truth_values_are_refused() -> None:
     hidden = file[: -len(SECRET)] + SECRET
     assert load(hidden)["mask"].shape == (len(SECRET),)
     assert hidden[-len(SECRET) :] == SECRET
-    assert refusal(hidden, promised) == release.NOT_TRUTHS
+    assert refusal(hidden, promised) == contents.NOT_TRUTHS
 
 
 @pytest.mark.parametrize("dtype", ["F32", "F64", "F16"])

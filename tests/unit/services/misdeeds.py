@@ -166,11 +166,16 @@ os._exit(1)""",
     ),
     "kills itself": Misdeed("os.kill(os.getpid(), 9)", ("failed with exit code 137",)),
     "kills its parent": Misdeed(
-        "os.kill(os.getppid(), 9); time.sleep(60); os._exit(3)",
+        "os.kill(os.getppid(), 9); time.sleep(3); os._exit(3)",
         ("failed with exit code 137", "failed with exit code 3"),
     ),
     "kills all that it can": Misdeed(
-        "os.kill(-1, 9); os._exit(3)", ("failed with exit code 137", "failed with exit code 3")
+        "os.kill(-1, 9); os._exit(3)",
+        (
+            "failed with exit code 137",
+            "failed with exit code 3",
+            f"{FAILED} (ProcessLookupError)",  # it is alone in there
+        ),
     ),
     "fills the disk": Misdeed(
         """
