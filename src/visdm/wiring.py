@@ -31,6 +31,7 @@ from visdm.adapters.machine import MachineClock, MachineScratch
 from visdm.adapters.packages import FilePackages
 from visdm.adapters.sandboxes import BareProcess, Bubblewrap
 from visdm.adapters.vault import AgeVault
+from visdm.adapters.verdicts import FileVerdicts
 from visdm.errors import InputError, KeyFileError, OutputError, UnknownError
 from visdm.services.consumer import Consumer
 from visdm.services.member import Member
@@ -135,6 +136,7 @@ class World:
             self._scratch(name),
             self.sandbox,
             self.clock,
+            FileVerdicts(self.private(name) / "tables.jsonl"),
         )
 
     def member(self, name: str) -> Member:

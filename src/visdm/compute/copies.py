@@ -1,8 +1,8 @@
 """Which images of an asset earlier assets have: tables of strangers, prints of one's own.
 
 *Prints* are what a provider keeps, sealed, of every asset that it opened: the SHA-256 of each
-image's pixels; for an asset without a public table what its images are compared by; and for
-each image the earlier asset that has it, 0 for none. They are a Parquet file with a row per image.
+image's pixels, and for an asset without a public table what its images are compared by. They are
+a Parquet file with a row per image.
 
 An image counts for the earliest asset that has it: the same pixels, or a near-duplicate
 (`visdm.compute.duplicates`).
@@ -10,28 +10,28 @@ An image counts for the earliest asset that has it: the same pixels, or a near-d
 
 from __future__ import annotations
 
-import os
-import resource
 import time
 from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 
+from visdm.compute.acceptance import confined, rows
 from visdm.compute.duplicates import Hashes, against
-from visdm.compute.looks import COLUMNS, hashes_of
-from visdm.compute.pools import Processes
+from visdm.compute.looks import hashes_of
 from visdm.domain.summaries import MIN_GROUP
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from visdm.domain.tables import Registered
 
     Digests = NDArray[np.bytes_]
     """SHA-256, type `S32`."""
@@ -41,12 +41,6 @@ TABLE, PRINTS = "table-", "prints-"
 
 AT_ONCE = 1 << 20
 """Rows of earlier assets that are compared at once: bounds memory."""
-_ROWS = 4096
-_MEMORY = 2 << 30
-"""Bytes of addresses that reading a stranger's table may take, beside what is there and 256 a
-row; Arrow reserves half of them at its first step."""
-_SECONDS = 60
-"""Of computing that reading it may take."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +126,12 @@ def _by_digest(digests: Digests, group: Sequence[Known]) -> Found:
 
 
 def gather(
-    inputs: Mapping[str, Path], samples: Mapping[str, int], seconds: float = inf
+    inputs: Mapping[str, Path], registered: Mapping[int, Registered], seconds: float = inf
 ) -> tuple[list[Known], list[int]]:
-    """Read what inputs say of earlier assets; return it, and the assets that could not be read.
+    """Read what inputs say of earlier assets; return it, and the assets whose tables do not count.
 
-    `samples` says how many images each has; after `seconds` no more is read. Prints are the
-    provider's own. Tables are whatever strangers published: they are read in a process of its own,
-    which may fail or end.
+    After `seconds` no more is read. Prints are the provider's own. Tables are whatever strangers
+    published: `visdm.compute.acceptance` says which count.
     """
     known: list[Known] = []
     unread: list[int] = []
@@ -146,14 +139,19 @@ def gather(
         hashes, digests = read_prints(path)
         known.append(Known(asset, hashes, digests, sealed=hashes is not None))
     tables = _of(inputs, TABLE)
-    counts = [samples[str(asset)] for asset, _ in tables]
-    found = read_strange([path for _, path in tables], counts, time.monotonic() + seconds)
-    for (asset, _), hashes in zip(tables, found, strict=True):
-        if hashes is None:
+    jobs = [(path, registered[asset]) for asset, path in tables]
+    found = confined(hashes_in, jobs, time.monotonic() + seconds)
+    for (asset, _), read in zip(tables, found, strict=True):
+        if isinstance(read, str):
             unread.append(asset)
         else:
-            known.append(Known(asset, hashes))
+            known.append(Known(asset, read))
     return known, unread
+
+
+def hashes_in(path: Path, registered: Registered) -> Hashes:
+    """Return what the images of a public table are compared by. Raises `UnacceptableError`."""
+    return Hashes.joined([hashes_of(batch) for batch in rows(path, registered)])
 
 
 def _of(inputs: Mapping[str, Path], kind: str) -> list[tuple[int, Path]]:
@@ -162,80 +160,9 @@ def _of(inputs: Mapping[str, Path], kind: str) -> list[tuple[int, Path]]:
     return sorted((int(name.removeprefix(kind)), inputs[name]) for name in names)
 
 
-def read_strange(
-    paths: Sequence[Path], samples: Sequence[int], until: float = inf
-) -> Iterator[Hashes | None]:
-    """Yield what strangers' tables of so many rows hold, in order; None where one is broken.
-
-    None too for all that are left when the clock (`time.monotonic`) has reached `until`.
-    They are read in a process of its own, since reading may end it: then the next begins anew.
-    """
-    pool: Processes | None = None
-    try:
-        for table in zip(map(str, paths), samples, strict=True):
-            if time.monotonic() >= until:
-                yield None
-                continue
-            pool = pool or Processes(1)
-            try:
-                yield next(pool.map(_confined, [table]))
-            except (ValueError, OSError):
-                yield None
-            except JobError:  # the process was lost
-                pool.close()
-                pool = None
-                yield None
-    finally:
-        if pool is not None:
-            pool.close()
-
-
-def _confined(table: tuple[str, int]) -> Hashes:
-    """Read a table with little memory and time; what goes wrong is a `ValueError`."""
-    path, samples = table
-    pages = int(_STATM.read_text(encoding="ascii").split()[0])
-    _limit(resource.RLIMIT_AS, pages * os.sysconf("SC_PAGE_SIZE") + _MEMORY + 256 * samples)
-    _limit(resource.RLIMIT_CPU, int(sum(os.times()[:2])) + _SECONDS)
-    try:
-        return read_table(path, samples)
-    except MemoryError:
-        raise ValueError("more than fits into memory") from None
-
-
-_STATM = Path("/proc/self/statm")
-"""Pages of this process."""
-
-
-def _limit(what: int, most: int) -> None:
-    hard = resource.getrlimit(what)[1]
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(what, (most, hard))  # the soft one: the next table gets as much again
-
-
-def read_table(path: str, samples: int) -> Hashes:
-    """Read a per-image table that has so many rows. Raises `ValueError` where it is broken."""
-    parts = []
-    try:
-        table = pq.ParquetFile(path, pre_buffer=False)
-        if table.metadata.num_rows != samples:
-            raise ValueError("another number of rows")
-        for batch in table.iter_batches(_ROWS, columns=list(COLUMNS), use_threads=False):
-            parts.append(hashes_of(batch))
-            if sum(map(len, parts)) > samples:
-                raise ValueError("more rows than it says")
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError("not a readable Parquet file") from error
-    if sum(map(len, parts)) != samples:
-        raise ValueError("fewer rows than it says")
-    return Hashes.joined(parts)
-
-
-def write_prints(path: Path, digests: Digests, found: Found, hashes: Hashes | None) -> None:
+def write_prints(path: Path, digests: Digests, hashes: Hashes | None) -> None:
     """Write prints; with `hashes` where no public table has them."""
-    columns = {
-        "sha256": _packed(digests.view(np.uint8).reshape(-1, 32)),
-        "copied": pa.array(found.asset),
-    }
+    columns = {"sha256": _packed(digests.view(np.uint8).reshape(-1, 32))}
     for name in _ARRAYS if hashes is not None else ():
         array = np.ascontiguousarray(getattr(hashes, name))
         columns[name] = _packed(array.view(np.uint8).reshape(len(array), -1))

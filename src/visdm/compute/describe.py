@@ -1,11 +1,11 @@
 """Program `describe`: the public description of a data asset (DESIGN section 7).
 
-Input `package`, a data package; settings `workers`, the processes that measure (1), `samples`,
-how many images each earlier asset has, and `seconds`, in which their tables are read. Of these,
-inputs `table-<id>` are the public tables and `prints-<id>` what their provider kept
-(`visdm.compute.copies`). The answer is the summary, with the package's `disclosure`; `copies`,
-how many images earlier assets have, by id; and `uncompared`, the ids of those whose tables were
-not or cannot be read. Output:
+Input `package`, a data package; settings `workers`, the processes that measure (1), `assets`,
+by id the `samples` and `classes` of each earlier asset with a table, as registered, and `seconds`,
+in which these are read. Of earlier assets, inputs `table-<id>` are the public tables and
+`prints-<id>` what their provider kept (`visdm.compute.copies`). The answer is the summary, with
+the package's `disclosure`; `copies`, how many images earlier assets have, by id; and `uncompared`,
+the ids of those whose tables do not count (`visdm.compute.acceptance`). Output:
 
 - `images.parquet`, a row per image, fit to be published where the owner discloses all (what
   it gives away is bounded in docs/threat-model.md). For an owner who discloses aggregates
@@ -34,6 +34,7 @@ from visdm.compute.portions import measured, portions
 from visdm.compute.rows import Bad, DataPackage, refuse_bad
 from visdm.compute.summary import Summing
 from visdm.domain.packages import Disclosure
+from visdm.domain.tables import Registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,10 +116,11 @@ class _Taken:
     def compare(self, inputs: Mapping[str, Path], settings: Mapping[str, Any]) -> dict[str, Any]:
         """Compare with itself and with earlier assets; write the prints; return what is public."""
         hashes, digests = Hashes.joined(self._hashes), np.array(self._prints, "S32")
-        samples, seconds = settings.get("samples", {}), settings.get("seconds", inf)
-        known, unread = gather(inputs, samples, seconds)
+        told = settings.get("assets", {})
+        registered = {int(asset): Registered.of(said) for asset, said in told.items()}
+        known, unread = gather(inputs, registered, settings.get("seconds", inf))
         found = find(hashes, digests, known)
-        write_prints(self._output / PRINTS, digests, found, hashes if self._aggregate else None)
+        write_prints(self._output / PRINTS, digests, hashes if self._aggregate else None)
         ids = {one.asset for one in known}
         return {
             "near_duplicates": int((within(hashes) >= 0).sum()),

@@ -1,28 +1,34 @@
 """Program `embed`: images of several assets in one plane, from public metadata alone (4.2.1).
 
-Inputs `table-<asset id>`, the assets' public per-image tables. Settings: `seed`, `most` (points
-at the most), `methods` (`pca`, `tsne` or both) and `centres`, the classes of assets that
-publish no rows: `asset`, `class`, `samples`, `quality` (means by name) and `projection` (means)
-of each. Points are drawn fairly: every asset gets the same number, and what a small one
-leaves goes to the others.
+Inputs `table-<asset id>`, the assets' public per-image tables. Settings: `assets`, by id of each
+table: `samples` and `classes` as registered, and whether it was `accepted` before; `seconds`, in
+which tables are looked at that were not; `seed`, `most` (points at the most), `methods` (`pca`,
+`tsne` or both) and `centres`, the classes of assets that publish no rows: `asset`, `class`,
+`samples`, `quality` (means by name) and `projection` (means) of each.
+
+Points are drawn fairly: every asset gets the same number, and what a small one leaves goes to the
+others.
 
 The answer: `points`, columns `asset`, `row`, `class` and, for each method, `pca` or `tsne`, a
 list of [x, y]; `centres` with their place on the map of principal components (t-SNE places
 what it was trained on, and a mean of images is no image); `explained`, the two components'
 shares of the variance; `leading`, the features that weigh most on each; `drawn`, images drawn
-and held by asset; `left_out`, why a table cannot be used, by asset.
+and held by asset; `left_out`, why a table does not count (`visdm.compute.acceptance`), by asset.
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from visdm.compute.acceptance import problems
+from visdm.compute.drawing import Drawn, draw, quotas
 from visdm.compute.features import NAMES, QUALITIES, Standard, raw
 from visdm.compute.planes import Principal, leading, neighbourhoods
-from visdm.compute.public_tables import Drawn, PublicTable, UnusableTableError, quotas
 from visdm.domain.summaries import PROJECTED
+from visdm.domain.tables import Registered
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
@@ -46,8 +52,15 @@ def run(
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
     """Place the images; raise `JobError` where no table can be used and no centre is given."""
-    tables, left_out = _opened(inputs)
-    drawn = _drawn(tables, left_out, settings)
+    known = {int(asset): Registered.of(told) for asset, told in settings["assets"].items()}
+    paths = {int(name.removeprefix(TABLE)): path for name, path in sorted(inputs.items())}
+    left_out = problems(paths, known, settings.get("seconds", inf))
+    sizes = {asset: known[asset].samples for asset in sorted(paths) if asset not in left_out}
+    share = quotas(sizes, settings["most"])
+    drawn = {
+        asset: draw(asset, paths[asset], size, share[asset], settings["seed"])
+        for asset, size in sizes.items()
+    }
     found = Drawn.together(drawn.values())
     centres = _possible(settings["centres"], left_out)
     if len(found.features) + len(centres) == 0:
@@ -72,34 +85,9 @@ def run(
         "centres": _placed(centres, plane(middles)),
         "explained": [round(part, DIGITS) for part in plane.explained],
         "leading": [leading(axis, NAMES) for axis in plane.axes],
-        "drawn": {str(k): [len(one.rows), tables[k].rows] for k, one in drawn.items()},
+        "drawn": {str(k): [len(one.rows), sizes[k]] for k, one in drawn.items()},
         "left_out": {str(asset): problem for asset, problem in left_out.items()},
     }
-
-
-def _opened(inputs: dict[str, Path]) -> tuple[dict[int, PublicTable], dict[int, str]]:
-    """Open every table; one that cannot be read keeps no other off the map."""
-    tables, left_out = {}, {}
-    numbers = sorted(int(name.removeprefix(TABLE)) for name in inputs)
-    for asset in numbers:
-        try:
-            tables[asset] = PublicTable(asset, inputs[f"{TABLE}{asset}"])
-        except UnusableTableError as error:
-            left_out[asset] = error.problem
-    return tables, left_out
-
-
-def _drawn(
-    tables: dict[int, PublicTable], left_out: dict[int, str], settings: dict[str, Any]
-) -> dict[int, Drawn]:
-    share = quotas({asset: table.rows for asset, table in tables.items()}, settings["most"])
-    drawn = {}
-    for asset, table in tables.items():
-        try:
-            drawn[asset] = table.draw(share[asset], settings["seed"])
-        except UnusableTableError as error:
-            left_out[asset] = error.problem
-    return drawn
 
 
 def _possible(centres: list[dict[str, Any]], left_out: dict[int, str]) -> list[dict[str, Any]]:

@@ -1,14 +1,15 @@
 """Program `survey`: what the public tables of the market's assets tell a consumer.
 
 Inputs `table-<id>`, the per-image table of an asset, and maybe `examples`, a data package of the
-consumer's own images. Settings `assets`, by id: `samples` and `classes` as registered, and of an
-asset without a table `spreads`, the means and deviations of its projection by class;
-`where`, conditions on images as `[column, relation, value]`; whether `centres` are wanted;
-`threads`.
+consumer's own images. Settings `assets`, by id: `samples` and `classes` as registered, whether its
+table was `accepted` before, and of an asset without a table `spreads`, the means and deviations
+of its projection by class; `where`, conditions on images as `[column, relation, value]`; whether
+`centres` are wanted; `threads`; `seconds`, in which tables are looked at that were not accepted
+before.
 
-One query of DuckDB reads all tables. They are strangers' files: DuckDB may open these and
-nothing else, loads no extension, keeps no file, and this program runs in the sandbox. A table
-that is broken, or is not what was registered, takes its own asset out, with a reason.
+They are strangers' files, and this program runs in the sandbox. A table that does not count
+(`visdm.compute.acceptance`) takes its own asset out, with a reason. One query of DuckDB reads all
+others: it may open these and nothing else, loads no extension and keeps no file.
 
 The distance of an asset to the examples is the median over the examples of the distance, in
 steps of projection, to the `NEAREST`th nearest of the asset's images. So many like it must be
@@ -19,12 +20,15 @@ means and deviations that are told.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from visdm.compute.tables import Tables  # isort: skip  # it says what is missing
+from visdm.compute.acceptance import problems
 from visdm.compute.examples import projections
 from visdm.compute.likeness import Likeness, guessed
 from visdm.domain.conditions import NUMBERS, RELATIONS, WORDS
+from visdm.domain.tables import Registered
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
@@ -43,25 +47,26 @@ def run(
 ) -> dict[str, Any]:
     """Survey the tables; raise `JobError` where the settings or the examples are at fault."""
     where = [_condition(*condition) for condition in settings["where"]]
-    known = {int(asset): told for asset, told in settings["assets"].items()}
+    told = {int(asset): said for asset, said in settings["assets"].items()}
     examples = projections(inputs["examples"]) if "examples" in inputs else None
     progress(1, 3)
-    tables = Tables(
-        {asset: inputs[f"table-{asset}"] for asset in known if f"table-{asset}" in inputs},
-        known,
-        threads=int(settings.get("threads", 1)),
-    )
+    paths = {asset: inputs[f"table-{asset}"] for asset in told if f"table-{asset}" in inputs}
+    known = {asset: Registered.of(told[asset]) for asset in paths}
+    refused = problems(paths, known, settings.get("seconds", inf))
+    counted = {asset: path for asset, path in paths.items() if asset not in refused}
+    tables = Tables(counted, known, threads=int(settings.get("threads", 1)))
     found = tables.summed(where, projected=settings["centres"] or examples is not None)
+    found |= {asset: {"problem": problem} for asset, problem in refused.items()}
     progress(2, 3)
     if examples is not None:
-        _compare(tables, known, examples, found)
+        _compare(tables, told, examples, found)
     progress(3, 3)
     return {"assets": {str(asset): said for asset, said in sorted(found.items())}}
 
 
 def _compare(
     tables: Tables,
-    known: Mapping[int, Mapping[str, Any]],
+    told: Mapping[int, Mapping[str, Any]],
     examples: NDArray[np.float32],
     found: dict[int, dict[str, Any]],
 ) -> None:
@@ -71,9 +76,9 @@ def _compare(
         likeness[asset].add(rows)
     for asset, nearest in likeness.items():
         found[asset]["distance"] = nearest.distance()
-    for asset, told in known.items():
-        if asset not in found and told.get("spreads"):
-            found[asset] = {"guessed": guessed(examples, told["spreads"], asset)}
+    for asset, said in told.items():
+        if asset not in found and said.get("spreads"):
+            found[asset] = {"guessed": guessed(examples, said["spreads"], asset)}
 
 
 def _condition(column: str, relation: str, value: float | str) -> tuple[str, str, float | str]:

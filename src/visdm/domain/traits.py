@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from visdm.domain.conditions import QUALITY, Share, all_met
 from visdm.domain.documents import count, expect
 from visdm.domain.summaries import PROJECTED, number
+from visdm.domain.tables import PROBLEMS
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
 
 DETAIL_OF_NOISE = 20
 """The variance that the 4-neighbour Laplacian makes of white noise of variance 1."""
-
-UNREADABLE = "its table is not a readable Parquet file"
-COLUMNS = "its table has other columns than a public table"
-ROWS = "its table holds another number of rows than were registered"
-ROOM = "its table is larger than so many rows can be"
-NUMBERS = "its table holds numbers that no image has"
-CLASSES = "its table names classes that its metadata does not"
-ORDER = "its table does not number its rows"
-PROBLEMS = (UNREADABLE, COLUMNS, ROWS, ROOM, NUMBERS, CLASSES, ORDER)
-"""Why a table is not counted, in words of ours; the last line of a longer story is its log."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from visdm.ports.files import (
     Sealing,
     Upload,
     Vault,
+    Verdicts,
     Writer,
     silent,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Sealing",
     "Upload",
     "Vault",
+    "Verdicts",
     "Writer",
     "silent",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from visdm.domain.packages import Disclosure
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -94,6 +95,18 @@ class Scratch(Protocol):
 
         Raises `OutputError` when it cannot be written there.
         """
+        ...
+
+
+class Verdicts(Protocol):
+    """What was said of public tables before (`visdm.domain.tables.key`)."""
+
+    def known(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Return what was said under these keys: '' or why a table does not count."""
+        ...
+
+    def keep(self, said: Mapping[str, str]) -> None:
+        """Add what was said."""
         ...
 
 

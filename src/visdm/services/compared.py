@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from visdm.domain.copies import BYTES_COMPARED, ROWS_COMPARED
+from visdm.domain.tables import Registered
 from visdm.errors import BlobError, OutputError, VaultError
 from visdm.services.published import agreeing, fetch_table
 
@@ -25,10 +27,6 @@ SEALED_LIMIT = PRINTS_LIMIT + (1 << 16)
 
 SHELF = 1 << 30
 """Bytes of tables and prints that are kept while many assets are described."""
-
-
-Fetched = tuple[dict[str, "Path"], set[int]]
-"""What was fetched, by its name, and the assets of which there is nothing."""
 
 
 class Comparing(Protocol):
@@ -54,6 +52,28 @@ class Comparing(Protocol):
         ...
 
 
+@dataclass
+class Fetched:
+    """What there is of earlier assets: `inputs` by name, what their tables must agree with, and
+    those of which there is nothing.
+    """
+
+    inputs: dict[str, Path] = field(default_factory=dict)
+    registered: dict[int, Registered] = field(default_factory=dict)
+    missing: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class One:
+    """What there is of one asset: `inputs` by name, the size of its table, and what that must
+    agree with, where there is one.
+    """
+
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    size: int = 0
+    registered: Registered | None = None
+
+
 class Shelf:
     """What was fetched of earlier assets, kept in a private folder while many are described.
 
@@ -64,22 +84,22 @@ class Shelf:
         self._scratch = scratch
         self._folder = folder
         self._room = SHELF
-        self._kept: dict[tuple[int, str], tuple[dict[str, Path], int]] = {}
+        self._kept: dict[tuple[int, str], One] = {}
 
-    def find(self, asset: Asset) -> tuple[dict[str, Path], int] | None:
-        """Return what was kept of an asset, by its name, and its size."""
+    def find(self, asset: Asset) -> One | None:
+        """Return what was kept of an asset."""
         return self._kept.get((asset.asset, asset.metadata))
 
-    def keep(self, asset: Asset, found: Mapping[str, Path], size: int) -> None:
+    def keep(self, asset: Asset, found: One) -> None:
         """Keep what was found of an asset, where there is room."""
-        needed = sum(self._scratch.size(path) for path in found.values())
-        if not found or needed > self._room:
+        needed = sum(self._scratch.size(path) for path in found.inputs.values())
+        if not found.inputs or needed > self._room:
             return
-        kept = {name: self._folder / name for name in found}
+        kept = {name: self._folder / name for name in found.inputs}
         with suppress(OutputError):  # then it is fetched again
-            for name, path in found.items():
+            for name, path in found.inputs.items():
                 self._scratch.keep(path, kept[name])
-            self._kept[asset.asset, asset.metadata] = kept, size
+            self._kept[asset.asset, asset.metadata] = replace(found, inputs=kept)
             self._room -= needed
 
 
@@ -93,55 +113,56 @@ def fetch(
     Raises `BlobError` where one's own cannot be had.
     """
     mine = comparing.indices()
-    found: dict[str, Path] = {}
-    missing: set[int] = set()
+    found = Fetched()
     rows, room = ROWS_COMPARED, BYTES_COMPARED
     for asset in earlier:
         if asset.samples > rows or room < 0:
-            missing.add(asset.asset)
+            found.missing.add(asset.asset)
             continue
         try:
-            one, size = _had(comparing, asset, private, shelf, own=asset.provider in mine)
+            one = _had(comparing, asset, private, shelf, own=asset.provider in mine)
         except BlobError:
             if asset.provider in mine:
                 raise
-            one, size = {}, 0
-        found |= one
-        room -= size
-        rows -= asset.samples if one else 0
-        if not one:
-            missing.add(asset.asset)
-    return found, missing
+            one = One()
+        found.inputs |= one.inputs
+        room -= one.size
+        if one.registered is not None:
+            found.registered[asset.asset] = one.registered
+        if one.inputs:
+            rows -= asset.samples
+        else:
+            found.missing.add(asset.asset)
+    return found
 
 
 def _had(
     comparing: Comparing, asset: Asset, private: Path, shelf: Shelf | None, *, own: bool
-) -> tuple[dict[str, Path], int]:
+) -> One:
     if shelf is None:
         return _of(comparing, asset, private, own=own)
     kept = shelf.find(asset)
     if kept is not None:
         return kept
-    found, size = _of(comparing, asset, private, own=own)
-    shelf.keep(asset, found, size)
-    return found, size
+    found = _of(comparing, asset, private, own=own)
+    shelf.keep(asset, found)
+    return found
 
 
-def _of(
-    comparing: Comparing, asset: Asset, private: Path, *, own: bool
-) -> tuple[dict[str, Path], int]:
-    """Return what there is of one asset, by its name, and its size. Raises `BlobError`."""
+def _of(comparing: Comparing, asset: Asset, private: Path, *, own: bool) -> One:
+    """Fetch what there is of one asset. Raises `BlobError`."""
     document = comparing.store.read(asset.metadata)
-    found: dict[str, Path] = {}
-    size = 0
     try:
         metadata = agreeing(document, asset)
     except BlobError:
-        return found, size  # of another format, or false: one's own would be so for good
+        return One()  # of another format, or false: one's own would be so for good
+    inputs: dict[str, Path] = {}
+    size, registered = 0, None
     if metadata.images:
         table = private / f"table-{asset.asset}"
         size = fetch_table(comparing.store, comparing.scratch, metadata, asset, table)
-        found[table.name] = table
+        inputs[table.name] = table
+        registered = Registered(asset.samples, metadata.classes)
     if own:
         prints = private / f"prints-{asset.asset}"
         sealed = comparing.store.read(metadata.prints, SEALED_LIMIT)
@@ -150,5 +171,5 @@ def _of(
             plain = comparing.vault.unseal(sealed)
             with comparing.scratch.writing(prints) as sink:
                 sink.write(plain)
-            found[prints.name] = prints
-    return found, size
+            inputs[prints.name] = prints
+    return One(inputs, size, registered)

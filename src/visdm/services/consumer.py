@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Sandbox,
         Scratch,
         Vault,
+        Verdicts,
     )
 
 
@@ -47,6 +48,7 @@ class Consumer:
     scratch: Scratch
     sandbox: Sandbox
     clock: Clock
+    verdicts: Verdicts
 
     def join(self) -> None:
         """Publish this account's encryption key, unless it is published."""

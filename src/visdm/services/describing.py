@@ -203,11 +203,10 @@ def _described(
     What others published may bring it down, or a print of one's own that cannot be read: that
     is no fault of the asset, which is then described by itself.
     """
-    beside, uncompared = fetched
     package = {"package": private / PACKAGE}
     settings = {
         "workers": role.threads,
-        "samples": {str(known.asset): known.samples for known in earlier},
+        "assets": {str(number): each.told() for number, each in fetched.registered.items()},
         "seconds": role.limits.seconds // COMPARING_SHARE,
     }
 
@@ -215,9 +214,9 @@ def _described(
         task = Computation("describe", settings, inputs, role.limits)
         return {**role.sandbox.run(task, private / output, progress), "output": output}
 
-    if beside:
+    if fetched.inputs:
         with suppress(JobError):
-            return run({**package, **beside}, "beside"), uncompared
+            return run({**package, **fetched.inputs}, "beside"), fetched.missing
     return run(package, "alone"), {known.asset for known in earlier}
 
 

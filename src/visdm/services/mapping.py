@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from visdm.domain.assets import Kind, State
 from visdm.domain.maps import METHODS, MOST, Map, read_map
+from visdm.domain.tables import BREAKING, UNFETCHED, UNREAD
 from visdm.errors import BlobError, InputError, JobError, UnknownError
 from visdm.ports import Computation, silent
 from visdm.services.budgets import UNTRIED, Budget
+from visdm.services.counted import Counted
 from visdm.services.published import fetch_table, metadata_of
 
 if TYPE_CHECKING:
@@ -22,15 +24,21 @@ if TYPE_CHECKING:
 
     from visdm.domain.assets import Asset
     from visdm.domain.metadata import Metadata
-    from visdm.ports import BlobStore, Chain, Clock, Limits, Progress, Sandbox, Scratch
+    from visdm.ports import (
+        BlobStore,
+        Chain,
+        Clock,
+        Limits,
+        Progress,
+        Sandbox,
+        Scratch,
+        Verdicts,
+    )
 
 PROGRAM = "embed"
 LOOK = 60
 """Seconds for reading one table by itself, which takes one or two."""
 
-UNREAD = "its metadata cannot be read"
-UNFETCHED = "its table cannot be fetched"
-BREAKING = "its table breaks the program that reads it"
 UNTOLD = "its owner discloses nothing that could be drawn"
 
 
@@ -62,6 +70,11 @@ class Surveyor(Protocol):
         """What the time for reading them is measured by."""
         ...
 
+    @property
+    def verdicts(self) -> Verdicts:
+        """What was said of tables before."""
+        ...
+
 
 def map_of(
     role: Surveyor,
@@ -85,22 +98,34 @@ def map_of(
             described[asset.asset] = metadata_of(role.store, asset)
         except BlobError:
             left_out[asset.asset] = UNREAD
+    counted = Counted(role.verdicts, described.values())
     settings: dict[str, Any] = {
+        "assets": {
+            str(number): counted.registered(number).told()
+            for number, found in described.items()
+            if found.images
+        },
         "seed": seed,
         "most": most,
         "methods": list(methods),
         "centres": [one for found in described.values() for one in _centres(found)],
     }
     told = {one["asset"] for one in settings["centres"]}
-    silent_ones = [n for n, found in described.items() if not found.images and n not in told]
-    left_out |= dict.fromkeys(silent_ones, UNTOLD)
+    for number, found in described.items():
+        if problem := counted.problem(number):
+            left_out[number] = problem
+        elif not found.images and number not in told:
+            left_out[number] = UNTOLD
+    counting = [found for found in described.values() if found.asset not in left_out]
     with role.scratch.folder() as private:
-        tables = _fetched(role, offered, described, private, left_out)
+        tables = _fetched(role, offered, counting, private, left_out)
         if not tables and not told:
             raise InputError("no asset has public metadata that a map can be made of")
         drawing = _Drawing(role.sandbox, Budget(role.clock), settings, private / "out")
-        found = drawing.run(tables, left_out, progress)
-    return replace(found, left_out={**found.left_out, **left_out})
+        drawn = drawing.run(tables, left_out, progress)
+    said = dict.fromkeys(drawn.drawn, "") | dict(drawn.left_out)
+    counted.learn({number: said[number] for number in tables if number in said})
+    return replace(drawn, left_out={**drawn.left_out, **left_out})
 
 
 def _offered(chain: Chain, wanted: Sequence[int]) -> list[Asset]:
@@ -134,14 +159,15 @@ def _centres(found: Metadata) -> list[dict[str, Any]]:
 def _fetched(
     role: Surveyor,
     offered: Mapping[int, Asset],
-    described: Mapping[int, Metadata],
+    counting: Sequence[Metadata],
     private: Path,
     left_out: dict[int, str],
 ) -> dict[int, Path]:
     tables = {}
-    for number, found in described.items():
+    for found in counting:
         if not found.images:
             continue
+        number = found.asset
         place = private / f"table-{number}"
         try:
             fetch_table(role.store, role.scratch, found, offered[number], place)
@@ -200,7 +226,9 @@ class _Drawing:
         progress: Progress,
     ) -> Map:
         inputs = {f"table-{number}": path for number, path in tables.items()}
-        task = Computation(PROGRAM, settings, inputs, limits)
+        # Tables that were not looked through before get half of it; the rest wait for the next map.
+        timed = {**settings, "seconds": limits.seconds // 2}
+        task = Computation(PROGRAM, timed, inputs, limits)
         answer = self._sandbox.run(task, self._output, progress)
         asked = {*tables, *(one["asset"] for one in settings["centres"])}
         return read_map(answer, asked, settings["methods"])

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from visdm.domain.assets import Kind
 from visdm.domain.candidates import Candidate, is_candidate, misfits
 from visdm.domain.metadata import Metadata
+from visdm.domain.tables import BREAKING, UNFETCHED, UNREAD
 from visdm.domain.traits import Traits, read_survey, spreads, told
 from visdm.errors import BlobError, JobError
 from visdm.ports import Computation
 from visdm.services.budgets import UNTRIED, Budget
+from visdm.services.counted import Counted
 from visdm.services.published import fetch_table, metadata_of
 
 if TYPE_CHECKING:
@@ -27,13 +29,19 @@ if TYPE_CHECKING:
     from visdm.domain.assets import Asset, Provider
     from visdm.domain.candidates import Criteria
     from visdm.domain.conditions import Condition
-    from visdm.ports import BlobStore, Chain, Clock, Packages, Progress, Sandbox, Scratch
+    from visdm.ports import (
+        BlobStore,
+        Chain,
+        Clock,
+        Packages,
+        Progress,
+        Sandbox,
+        Scratch,
+        Verdicts,
+    )
 
 PROGRAM = "survey"
 EXAMPLES = "examples"
-UNREAD = "its metadata cannot be read"
-UNFETCHED = "its table cannot be fetched"
-BREAKING = "its table breaks the program that reads it"
 
 
 class Looker(Protocol):
@@ -67,6 +75,11 @@ class Looker(Protocol):
     @property
     def clock(self) -> Clock:
         """What the time for reading them is measured by."""
+        ...
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """What was said of tables before."""
         ...
 
 
@@ -129,12 +142,15 @@ def _looked_into(
 ) -> dict[int, Candidate]:
     with ports.scratch.folder() as private:
         inputs, missing = {}, {}
+        counted = Counted(ports.verdicts, [each.metadata for each in found])
         if examples is not None:
             inputs[EXAMPLES] = private / EXAMPLES
             with ports.scratch.writing(inputs[EXAMPLES]) as sink:
                 ports.packages.build_data(examples, sink, name=EXAMPLES, flat=True)
         for each in found:
-            if each.metadata.images:
+            if problem := counted.problem(each.number):
+                missing[each.number] = replace(each, problem=problem)
+            elif each.metadata.images:
                 table = private / f"table-{each.number}"
                 try:
                     fetch_table(ports.store, ports.scratch, each.metadata, each.asset, table)
@@ -142,7 +158,8 @@ def _looked_into(
                 except BlobError:
                     missing[each.number] = replace(each, problem=UNFETCHED)
         there = [each for each in found if each.number not in missing]
-        survey = _Survey(ports.sandbox, Budget(ports.clock), criteria, inputs, private)
+        tools = ports.sandbox, Budget(ports.clock), counted
+        survey = _Survey(*tools, criteria, inputs, private)
         said = survey.run(there, progress)
     return missing | {each.number: _with(each, said.get(each.number)) for each in there}
 
@@ -157,6 +174,7 @@ class _Survey:
         self,
         sandbox: Sandbox,
         budget: Budget,
+        counted: Counted,
         criteria: Criteria,
         inputs: Mapping[str, Path],
         private: Path,
@@ -166,6 +184,7 @@ class _Survey:
         self._criteria = criteria
         self._inputs = inputs
         self._private = private
+        self._counted = counted
         self._runs = 0
 
     def run(
@@ -205,32 +224,41 @@ class _Survey:
         self, found: Sequence[Candidate], progress: Progress
     ) -> dict[int, Traits | str | float]:
         self._runs += 1
+        limits = self._budget.half()
         names = {f"table-{each.number}" for each in found} | {EXAMPLES}
         settings = {
             "where": [[c.column, c.relation, c.value] for c in self._criteria.where],
             "centres": "diversity" in self._criteria.ranks,
             "threads": 1,
+            # Tables that were not looked through before get half; the rest wait for the next time.
+            "seconds": limits.seconds // 2,
             "assets": {str(each.number): self._registered(each) for each in found},
         }
         inputs = {name: path for name, path in self._inputs.items() if name in names}
-        task = Computation(PROGRAM, settings, inputs, self._budget.half())
+        task = Computation(PROGRAM, settings, inputs, limits)
         answer = self._sandbox.run(task, self._private / f"out-{self._runs}", progress)
         told_ = {
             each.number: each.metadata.classes
             for each in found
             if self._has_table(each) or (EXAMPLES in inputs and self._spreads(each))
         }
-        return read_survey(answer, told_)
+        said = read_survey(answer, told_)
+        self._counted.learn(
+            {
+                each.number: heard if isinstance(heard := said[each.number], str) else ""
+                for each in found
+                if self._has_table(each)
+            }
+        )
+        return said
 
     def _has_table(self, candidate: Candidate) -> bool:
         return f"table-{candidate.number}" in self._inputs
 
     def _registered(self, candidate: Candidate) -> dict[str, Any]:
-        said = {
-            "samples": candidate.asset.samples,
-            "classes": list(candidate.metadata.classes),
-        }
-        return said if self._has_table(candidate) else {**said, "spreads": self._spreads(candidate)}
+        if self._has_table(candidate):
+            return self._counted.registered(candidate.number).told()
+        return {"spreads": self._spreads(candidate)}
 
     @staticmethod
     def _spreads(candidate: Candidate) -> list[list[Any]]:

@@ -118,8 +118,9 @@ def test_images_of_earlier_assets_are_counted_for_the_earliest(tmp_path: Path) -
             inputs |= {f"table-{number}": tmp_path / known / IMAGES}
             inputs |= {f"prints-{number}": tmp_path / known / PRINTS}
         (tmp_path / name).mkdir()
-        samples = {str(number): len(files) for number in range(1, len(earlier) + 1)}
-        return describe.run({"samples": samples}, inputs, tmp_path / name, ignore)
+        told = {"samples": len(files), "classes": ["cat"]}
+        assets = {str(number): told for number in range(1, len(earlier) + 1)}
+        return describe.run({"assets": assets}, inputs, tmp_path / name, ignore)
 
     assert describe_pictures("a", [0, 1, 2, 3], [])["copies"] == {}
     assert describe_pictures("b", [3, 4, 5, 6], ["a"])["copies"] == {"1": 1}
@@ -148,7 +149,9 @@ def test_a_broken_table_of_a_stranger_is_told_and_stops_nobody(tmp_path: Path, d
         strange.write_bytes(b"PAR1 not at all PAR1")
     inputs = {"package": package, "table-7": strange, "table-9": tmp_path / IMAGES}
     (tmp_path / "again").mkdir()
-    found = describe.run({"samples": {"7": 4, "9": 4}}, inputs, tmp_path / "again", ignore)
+    told = {"samples": 4, "classes": ["cat"]}
+    settings = {"assets": {"7": told, "9": told}}
+    found = describe.run(settings, inputs, tmp_path / "again", ignore)
     assert (found["uncompared"], found["copies"]) == ([7], {"9": 4})
 
 

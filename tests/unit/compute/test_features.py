@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from memory.public_tables import columns, projections, with_cell
+from unit.compute.public import projections, with_cell
+from unit.compute.public import shifted as columns
 from visdm.compute.features import FAR, NAMES, QUALITIES, Standard, raw
 from visdm.compute.images import BASIS, QUALITY
 

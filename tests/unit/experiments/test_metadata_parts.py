@@ -144,7 +144,7 @@ def test_survey_and_choice_meet_the_target_together(
     choice: float,
     met: bool,  # noqa: FBT001 - what is expected
 ) -> None:
-    times = {"survey": survey, "centres": 9.0, "loop": 9.0, "choice": choice}
+    times = {"first": 30.0, "survey": survey, "centres": 9.0, "loop": 9.0, "choice": choice}
     found = sampling.Sampled(rows=10, assets=1, threads=1, chosen=1, **times)
     assert found.to_json()["met"] is met
 

@@ -195,7 +195,7 @@ def test_a_provider_has_no_setting_that_discloses_more_than_the_owner_did(
 
     monkeypatch.setattr(type(provider.sandbox), "run", eager)
     _, metadata = described(world, twelve, AGGREGATE)
-    assert asked == [{"workers", "samples", "seconds"}]
+    assert asked == [{"workers", "assets", "seconds"}]
     assert (metadata.disclosure, metadata.images) == (AGGREGATE, "")
     assert found_of_single_images(world, twelve) == set()
 

@@ -9,7 +9,9 @@ import pytest
 
 from memory.hanging import Hanging
 from memory.sandbox import InProcess
+from visdm.domain import tables
 from visdm.domain.metadata import Metadata
+from visdm.domain.tables import BREAKING
 from visdm.errors import InputError, JobError, UnknownError
 from visdm.services import budgets, mapping
 from visdm.services.budgets import UNTRIED
@@ -88,10 +90,10 @@ def test_an_asset_whose_metadata_or_table_cannot_be_had_is_left_out(consumer: Co
     nonsense = consumer.store.write(b"{}")
     lost = told(consumer, 2, images=nonsense[:-1] + ("a" if nonsense[-1] != "a" else "b"))
     found = map_of(lost, methods=PCA)
-    assert (found.assets, found.left_out) == ((1, 3), {2: mapping.UNFETCHED})
+    assert (found.assets, found.left_out) == ((1, 3), {2: tables.UNFETCHED})
     chain: Any = Telling(consumer, 2, nonsense)
     found = map_of(replace(consumer, chain=chain), methods=PCA)
-    assert (found.assets, found.left_out) == ((1, 3), {2: mapping.UNREAD})
+    assert (found.assets, found.left_out) == ((1, 3), {2: tables.UNREAD})
 
 
 def test_a_table_that_is_none_is_left_out_with_the_reason(consumer: Consumer) -> None:
@@ -135,7 +137,7 @@ class Brittle(InProcess):
 
 def test_a_table_that_kills_its_reader_keeps_no_other_off_the_map(consumer: Consumer) -> None:
     found = map_of(replace(consumer, sandbox=Brittle("table-2")), methods=PCA)
-    assert (found.assets, found.left_out) == ((1, 3), {2: mapping.BREAKING})
+    assert (found.assets, found.left_out) == ((1, 3), {2: tables.BREAKING})
     with pytest.raises(JobError):
         map_of(replace(consumer, sandbox=Brittle("table-1", "table-2", "table-3")), methods=PCA)
 
@@ -145,7 +147,7 @@ def test_tables_that_hang_their_reader_are_found_within_the_time_of_all_runs(
 ) -> None:
     sandbox = Hanging("table-2", "table-3")
     found = map_of(replace(consumer, sandbox=sandbox, clock=sandbox), methods=PCA)
-    broken = {2: mapping.BREAKING, 3: mapping.BREAKING}
+    broken = {2: BREAKING, 3: BREAKING}
     assert (found.assets, found.left_out) == ((1,), broken)
     assert sandbox.runs[:-1] == [budgets.SECONDS // 2, *[mapping.LOOK] * 3]
     assert sandbox.seconds() + sandbox.runs[-1] <= 1001 + budgets.SECONDS
@@ -158,7 +160,7 @@ def test_tables_that_no_time_was_left_for_are_told(
     sandbox = Hanging("table-2")
     found = map_of(replace(consumer, sandbox=sandbox, clock=sandbox), methods=PCA)
     assert found.assets == (1,)
-    assert found.left_out == {2: mapping.BREAKING, 3: UNTRIED}
+    assert found.left_out == {2: BREAKING, 3: UNTRIED}
     assert sandbox.runs[-1] >= mapping.LOOK
 
 

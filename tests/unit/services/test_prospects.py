@@ -11,11 +11,11 @@ from memory.hanging import Hanging
 from memory.sandbox import InProcess
 from visdm.domain.candidates import Criteria
 from visdm.domain.conditions import Condition
+from visdm.domain.tables import BREAKING, UNFETCHED, UNREAD
 from visdm.errors import BlobError, JobError
 from visdm.ports import silent
-from visdm.services import budgets
+from visdm.services import budgets, mapping
 from visdm.services.budgets import UNTRIED
-from visdm.services.prospects import BREAKING, UNFETCHED, UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +69,29 @@ def test_a_table_that_brings_the_program_down_is_found_and_left_out(
     selection = market.consumer("consumer-1").sample(SHARP)
     assert selection.dataset == (1, 3)
     assert reasons(selection) == {2: BREAKING}
+
+
+def test_a_table_is_looked_through_once_by_whichever_program_comes_first(
+    market: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer = market.consumer("consumer-1")
+    mapping.map_of(consumer, [1], methods=("pca",))
+    seen: list[dict[str, bool]] = []
+    plain = InProcess.run
+
+    def run(
+        self: InProcess, computation: Computation, output: Path, progress: Progress = silent
+    ) -> Mapping[str, Any]:
+        told = computation.settings["assets"]
+        seen.append({asset: each["accepted"] for asset, each in told.items()})
+        return plain(self, computation, output, progress)
+
+    monkeypatch.setattr(InProcess, "run", run)
+    consumer.sample(SHARP)
+    market.consumer("consumer-1").sample(SHARP)
+    mapping.map_of(consumer, methods=("pca",))
+    once, always = {"1": True, "2": False, "3": False}, dict.fromkeys("123", True)
+    assert seen == [once, always, always]
 
 
 def test_a_program_that_never_runs_is_not_blamed_on_the_tables(

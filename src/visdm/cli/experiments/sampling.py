@@ -25,7 +25,8 @@ def show(console: Console, found: Sampled) -> None:
     shown.add_column("")
     shown.add_column("seconds", justify="right")
     for name, seconds in (
-        ("survey: filters, means, checks", found.survey),
+        ("survey of tables never seen: all checks", found.first),
+        ("survey of tables accepted before: filters, means", found.survey),
         ("the same with centres of projections", found.centres),
         ("a loop over the tables, without checks", found.loop),
         (f"choice within a budget ({found.chosen} chosen)", found.choice),

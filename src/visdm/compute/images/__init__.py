@@ -12,6 +12,7 @@ What is measured of an image is one row of a table, whose columns `SCHEMA` names
 
 from __future__ import annotations
 
+from visdm.compute.columns import HASHES, HISTOGRAMS, QUALITY, SCHEMA
 from visdm.compute.images.decoding import (
     UnusableImageError,
     converted,
@@ -19,15 +20,7 @@ from visdm.compute.images.decoding import (
     fingerprint,
     upright,
 )
-from visdm.compute.images.hashing import HASHES
-from visdm.compute.images.measuring import (
-    HISTOGRAMS,
-    QUALITY,
-    SCHEMA,
-    Measures,
-    measure,
-    record,
-)
+from visdm.compute.images.measuring import Measures, measure, record
 from visdm.compute.images.projection import BASIS, SIDE, STEP, WAVES, project
 
 __all__ = [

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 
     from visdm.compute.images.pixels import Bands
 
-HASHES = (
-    *("average_hash", "perceptual_hash", "difference_hash", "wavelet_hash"),
-    *("color_hash", "crop_resistant_hash"),
-)
-
 
 def hashed(bands: Bands, wanted: Collection[str]) -> dict[str, list[str]]:
     """Return the hashes that are wanted, in hex, each as `str` of the library's is."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
-
+from visdm.compute.columns import HASHES, HISTOGRAMS
 from visdm.compute.images import quality
-from visdm.compute.images.hashing import HASHES, hashed
+from visdm.compute.images.hashing import hashed
 from visdm.compute.images.pixels import Bands, alike, counted
 from visdm.compute.images.projection import project
 
@@ -18,31 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
-
-QUALITY = (
-    *("brightness", "contrast", "sharpness", "entropy", "colorfulness", "noise"),
-    "compression",
-)
-"""The last, bits per pixel of the file, is not of the pixels: `record` adds it."""
-
-HISTOGRAMS = ("histogram", "histogram_red", "histogram_green", "histogram_blue")
-
-SCHEMA = pa.schema(
-    [
-        ("row", pa.int32()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("channels", pa.int8()),
-        ("mode", pa.string()),
-        ("bytes", pa.int64()),
-        ("class", pa.string()),
-        *((name, pa.float32()) for name in QUALITY),
-        *((name, pa.string()) for name in HASHES),
-        *((name, pa.list_(pa.int32())) for name in HISTOGRAMS),
-        ("projection", pa.list_(pa.int16())),
-    ]
-)
-"""A row per image; offline, `path` (string) stands in place of `row`."""
 
 
 @dataclass(frozen=True)

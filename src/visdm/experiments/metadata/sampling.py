@@ -1,9 +1,10 @@
 """How long it takes to look into a market's public tables, and to pick from them.
 
 The tables are real rows: images of CIFAR-10 are measured once, and each table is drawn from
-them with a seed of its own. Timed is the program `survey` from its first line to its answer,
-footers and checks included, in turns with the loop it replaces: each table read into memory by
-PyArrow, its rows filtered, its means taken. That loop checks nothing. The choice is timed by
+them with a seed of its own. Timed is the program `survey` from its first line to its answer: once
+over tables that it never saw, all of which it looks through, and then over tables that it
+accepted, as whoever asks again does. The latter takes turns with the loop it replaces: each
+table read into memory by PyArrow, its rows filtered, its means taken. The choice is timed by
 itself.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from visdm.domain.candidates import Candidate, Criteria
 from visdm.domain.conditions import Condition
 from visdm.domain.metadata import Metadata
 from visdm.domain.sampling import choose
+from visdm.domain.tables import Registered
 from visdm.domain.traits import Traits, read_survey
 from visdm.errors import FolderError, InputError
 from visdm.ports import silent
@@ -51,12 +53,14 @@ FEE = 1_000
 @dataclass(frozen=True)
 class Sampled:
     """Seconds, medians of `RUNS` runs: `survey` with conditions alone, `centres` with the means
-    of projections too, `loop` what both replace, `choice` picking within a budget.
+    of projections too, `loop` what both replace, `choice` picking within a budget. `first` is
+    one survey of tables that were not accepted before.
     """
 
     rows: int
     assets: int
     threads: int
+    first: float
     survey: float
     centres: float
     loop: float
@@ -78,16 +82,17 @@ def measure(data: Path, progress: Progress, *, rows: int, assets: int, threads: 
     with tempfile.TemporaryDirectory() as folder:
         paths = _tables(data, Path(folder), rows // assets, assets, progress)
         classes = _classes(data)
+        registered = Registered(rows // assets, tuple(classes))
         settings = {
             "where": [[c.column, c.relation, c.value] for c in WHERE],
             "threads": threads,
-            "assets": {
-                str(number): {"samples": rows // assets, "classes": classes}
-                for number in range(1, assets + 1)
-            },
+            "assets": _told(registered, assets),
         }
         inputs = {path.stem: path for path in paths}
+        begun = time.perf_counter()
         answer = survey.run({**settings, "centres": True}, inputs, Path(folder), silent)
+        first = round(time.perf_counter() - begun, 3)
+        settings["assets"] = _told(replace(registered, accepted=True), assets)
         market = _market(answer, classes, rows // assets)
         times: dict[str, list[float]] = {"survey": [], "centres": [], "loop": [], "choice": []}
         asked = Criteria(where=WHERE, share=0.1, budget=BUDGET, ranks={"balance": 1, "quality": 1})
@@ -108,8 +113,17 @@ def measure(data: Path, progress: Progress, *, rows: int, assets: int, threads: 
     seconds = {name: round(statistics.median(each), 3) for name, each in times.items()}
     chosen = len(choose(market, asked).chosen)
     return Sampled(
-        rows=rows // assets * assets, assets=assets, threads=threads, chosen=chosen, **seconds
+        rows=rows // assets * assets,
+        assets=assets,
+        threads=threads,
+        first=first,
+        chosen=chosen,
+        **seconds,
     )
+
+
+def _told(registered: Registered, assets: int) -> dict[str, Any]:
+    return {str(number): registered.told() for number in range(1, assets + 1)}
 
 
 def _timed(way: Callable[[], object]) -> float:
