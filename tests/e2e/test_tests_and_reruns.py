@@ -114,7 +114,7 @@ def test_a_lie_that_follows_from_itself_is_found_by_computing_again(
     assert any(problem.startswith("utilities of 1: ") for problem in found["problems"])
 
 
-@pytest.mark.parametrize("words", [("--rerun",), ("--as", OTHER), ("--unsafe",)])
+@pytest.mark.parametrize("words", [("--rerun",), ("--as", OTHER)])
 def test_computing_again_needs_who_does_it(finished: Path, words: tuple[str, ...]) -> None:
     at = Typed("--home", finished)
     assert "--rerun goes with --as" in at.refused("job", "verify", "0x", *words, code=2)
