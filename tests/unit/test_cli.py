@@ -15,6 +15,7 @@ import pytest
 import visdm
 from memory.blobs import MemoryBlobs
 from visdm import cli
+from visdm.adapters.sandboxes import Bubblewrap
 from visdm.cli import assets, frame, jobs
 from visdm.errors import BlobError
 
@@ -33,8 +34,8 @@ def test_a_report_that_does_not_hold_ends_with_one(
     consumer = SimpleNamespace(chain=chain, verify=lambda _: problems)
 
     @contextmanager
-    def world(_: object, *, unsafe: bool) -> Iterator[SimpleNamespace]:
-        assert not unsafe
+    def world(_: object, *, sandbox: object) -> Iterator[SimpleNamespace]:
+        assert isinstance(sandbox, Bubblewrap)
         yield SimpleNamespace(consumer=lambda _: consumer, chain=lambda _: chain)
 
     monkeypatch.setattr(jobs, "market", world)
