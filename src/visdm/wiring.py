@@ -118,7 +118,8 @@ class World:
 
     def another_view(self, name: str) -> EvmChain:
         """Return the chain as `chain` does, with events of its own: for another thread."""
-        return EvmChain(Ledger(self.node.web3, self.ledger.market), self._key(name))
+        depth = self.ledger.patience.depth
+        return EvmChain(Ledger(self.node.web3, self.ledger.market, depth=depth), self._key(name))
 
     @property
     def served(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,16 +18,17 @@ from visdm.cli.frame import (
     home_option,
     json_option,
     market,
+    plain,
     print_fields,
 )
 from visdm.cli.walls import sandbox_option
 from visdm.demo import place
 from visdm.demo.telling import Narrator
-from visdm.errors import ChainError, JobError, UnknownError
+from visdm.errors import ChainError, JobError, UnknownError, VisdmError
 from visdm.ports import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from visdm.ports import Sandbox
@@ -159,21 +161,39 @@ def run_once(world: World, actor: str, settings: running.Settings) -> None:
     """Do what waits, then end."""
     narrator = Narrator(Console(stderr=True), MachineClock().seconds)
     computing = world.provider(actor, settings.limits)
+    faults: list[VisdmError] = []
     for asset in computing.undescribed():
-        with narrator.step("describe", f"Describe asset {asset.asset}") as progress:
+        with (
+            _noting(faults, f"asset {asset.asset}"),
+            narrator.step("describe", f"Describe asset {asset.asset}") as progress,
+        ):
             computing.describe(asset, progress)
     for found in computing.pending_jobs():
-        try:
-            with narrator.step("compute", f"Compute job {found[:10]}") as progress:
-                computing.run(found, progress)
-        except JobError as error:
-            computing.give_up(found)
-            click.echo(f"{found} is given up: {error.reason}")
-        else:
-            click.echo(f"{found} is settled")
+        with _noting(faults, found):
+            try:
+                with narrator.step("compute", f"Compute job {found[:10]}") as progress:
+                    computing.run(found, progress)
+            except JobError as error:
+                computing.give_up(found)
+                click.echo(f"{found} is given up: {error.reason}")
+            else:
+                click.echo(f"{found} is settled")
     for found in computing.unpaid_jobs():
-        computing.chain.pay(found)
-        click.echo(f"{found} is paid out")
+        with _noting(faults, found):
+            computing.chain.pay(found)
+            click.echo(f"{found} is paid out")
+    if faults:
+        raise faults[0]
+
+
+@contextmanager
+def _noting(faults: list[VisdmError], what: str) -> Iterator[None]:
+    """Let one errand's fault keep no other waiting; what went wrong is told at once."""
+    try:
+        yield
+    except VisdmError as fault:
+        faults.append(fault)
+        click.echo(plain(f"{what}: {fault.message}"), err=True)
 
 
 @provider.command("status")

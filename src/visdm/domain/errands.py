@@ -212,16 +212,18 @@ class Resources:
 def admitted(
     waiting: Sequence[tuple[Errand, Need]], running: Mapping[str, Need], has: Resources, now: float
 ) -> list[Errand]:
-    """Return what to begin now: oldest first, of what does not pause.
+    """Return what to begin now: of what does not pause, the least tried first, then the oldest.
 
-    One that does not fit holds back all that are younger, or a big one would wait for ever. What
+    Who registers what nobody can fetch thus waits behind those that were not tried yet.
+
+    One that does not fit holds back all behind it, or a big one would wait for ever. What
     computes nothing passes, a few at a time.
     """
     begun: list[Errand] = []
     heavy = [need for need in running.values() if need != Need()]
     light = len(running) - len(heavy)
     full = False
-    for errand, need in sorted(waiting, key=lambda pair: pair[0].place):
+    for errand, need in sorted(waiting, key=lambda pair: (pair[0].attempts, pair[0].place)):
         if errand.next_try > now or errand.key in running:
             continue
         if need == Need():

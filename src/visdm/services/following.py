@@ -292,7 +292,11 @@ class Following:
             self.telemetry.tell(Level.INFO, f"the {what} answers again")
 
     def _tell_turn(self, now: float) -> None:
-        left = [] if "table" in self._faults else self._waiting()
+        left: list[Errand] = []
+        try:
+            left = self._waiting()
+        except OutputError as fault:  # to be told, and to end nothing that runs
+            self._note_fault("table", fault.message)
         self.telemetry.turned(
             Turn(
                 faults=dict(self._faults),

@@ -190,8 +190,8 @@ class _Sending:
                 break  # it may have come through all the same
             except Exception as error:  # noqa: BLE001  # each node says it in its own way
                 said = str(error).lower()
-                if _says(said, KNOWN):
-                    break
+                if _says(said, KNOWN) or (_says(said, STALE) and self._is_mined()):
+                    break  # who passes calls on may have said it twice
                 if time.monotonic() > self.until or not self._mend(said):
                     raise self._unsent(error) from None
             else:
@@ -219,7 +219,11 @@ class _Sending:
             for hash_ in reversed(self.hashes):
                 receipt = self._receipt(hash_)
                 if receipt is not None:
-                    return receipt if self._is_deep(receipt) else None
+                    if self._is_deep(receipt):
+                        return receipt
+                    # It is in a block: the blocks that must follow take the time they take.
+                    self.until = max(self.until, time.monotonic() + self.patience.whole)
+                    return None
         except ChainError:  # the node is gone, and may come back
             return None
         except Exception as error:  # noqa: BLE001  # every library fault stops at the port
@@ -236,6 +240,8 @@ class _Sending:
     def urge(self) -> None:
         """Send again what may have been dropped, at a higher fee if it is stuck."""
         try:
+            if self._is_mined():
+                return
             stuck = self._base_fee() + self.fees[1] > self.fees[0] or self._is_pending()
             if stuck and self.raise_fee():
                 self.sign()
@@ -248,6 +254,9 @@ class _Sending:
         fee, tip = (paid + paid // 8 + 1 for paid in self.fees)
         self.fees = max(fee, 2 * self._base_fee() + tip), tip
         return self.fees[0] <= self.most
+
+    def _is_mined(self) -> bool:
+        return any(self._receipt(hash_) is not None for hash_ in self.hashes)
 
     def _is_pending(self) -> bool:
         try:

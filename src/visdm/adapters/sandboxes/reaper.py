@@ -105,19 +105,33 @@ def _must(result: int) -> None:
 
 
 def _reap(first: int) -> int:
-    """Wait for all; return the code of the first."""
-    code, ending = 1, False
+    """Wait for all; return the code of the first.
+
+    Where it was told to end before the first had, it dies of that signal itself, which no exit
+    code of a job can pass for.
+    """
+    code, ending, told = 1, False, False
     while True:
-        ending |= signal.sigwait(_SIGNALS) == signal.SIGTERM
+        if signal.sigwait(_SIGNALS) == signal.SIGTERM:
+            told |= not ending
+            ending = True
         try:
             while (reaped := os.waitpid(-1, os.WNOHANG))[0]:
                 if reaped[0] == first:
                     code = os.waitstatus_to_exitcode(reaped[1])
                     ending = True
         except ChildProcessError:
+            if told:
+                _die()
             return 128 - code if code < 0 else code
         if ending:
             _kill_all()  # again after each death, which may have orphaned another
+
+
+def _die() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _kill_all() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from visdm.adapters.sandboxes import reasons
 from visdm.adapters.sandboxes.log import Log, ProgressLines
 from visdm.adapters.sandboxes.tree import Tree
-from visdm.errors import JobError
+from visdm.errors import JobError, SandboxError
 
 if TYPE_CHECKING:
     import subprocess
@@ -69,6 +69,10 @@ def supervise(
         raise JobError(reasons.too_much_memory(limits))
     if fault := staging.fault(limits):
         raise JobError(fault)
+    if process.returncode < 0:
+        # Not by its own doing, which would have an exit code: a stranger is not to blame.
+        problem = f"a job was ended from outside, by signal {-process.returncode}"
+        raise SandboxError(problem, hint="it is tried again")
     return process.returncode
 
 
