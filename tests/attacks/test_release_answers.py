@@ -100,3 +100,16 @@ def test_words_beside_the_agreed_ones_go_nowhere() -> None:
         metrics={"accuracy": 0.5, "loss": 0.5, text: 1},
     )
     assert read_trained(said, "equal", [1]) == read_trained(answer(), "equal", [1])
+
+
+def test_an_asset_of_which_nothing_was_used_is_not_said_to_help() -> None:
+    """Else an honest provider would settle what `check` then calls forged."""
+    told = {
+        "utilities": [[[], 10], [[1], 20], [[2], 30], [[1, 2], 30]],
+        "kept": {"1": 20, "2": 0},
+        "left_out": {"2": {"1": 5}},
+    }
+    with pytest.raises(JobError, match="not of the agreed shape"):
+        read_trained(answer(**told), "shapley", [1, 2])
+    honest = {**told, "utilities": [[[], 10], [[1], 20], [[2], 10], [[1, 2], 20]]}
+    assert read_trained(answer(**honest), "shapley", [1, 2]).kept == {1: 20, 2: 0}

@@ -70,6 +70,9 @@ def read_trained(answer: Mapping[str, Any], method: str, assets: Sequence[int]) 
         raise JobError(SHAPE) from None
     if validation == 0 or set(given) != set(planned) or not fits:
         raise JobError(SHAPE)
+    # An asset of which nothing was used changes no coalition: whoever checks the report looks.
+    if any(right != given[tuple(a for a in c if kept[a])] for c, right in given.items()):
+        raise JobError(SHAPE)
     utilities = tuple((c, given[c]) for c in planned)
     return Trained(validation, utilities, metrics, kept, left_out, epsilon)
 

@@ -92,6 +92,8 @@ def _layer(value: object) -> tuple[str, str, dict[str, Any]]:
     given = expect(settings, dict)
     if sorted(given) != sorted(known):
         raise ValueError("expected a layer's settings")
+    if kind == "LayerNorm" and given["elementwise_affine"] and not given["bias"]:
+        raise ValueError("expected a LayerNorm with both its weights or none")  # as Opacus does
     return path, kind, {key: _setting(given[key]) for key in known}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from visdm.adapters.sandboxes import staging
-from visdm.errors import JobError
+from visdm.errors import JobError, SandboxError
 
 if TYPE_CHECKING:
     from ports.sandbox.scripts import Run
@@ -148,3 +150,17 @@ def test_a_flood_of_empty_files_is_refused(run: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(staging, "FILES_LIMIT", 100)
     with pytest.raises(JobError, match="made more than 100 files"):
         run("[open(out + f'/{n}', 'w').close() for n in range(101)]; answer({})")
+
+
+def test_a_job_ended_from_outside_is_nobodys_fault(run: Run) -> None:
+    """A machine that shuts down sends every process SIGTERM."""
+
+    def end(*_: int) -> None:
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            words = path.read_bytes().split(b"\0")
+            mine = Path(path.parent, "stat").read_text().rpartition(")")[2].split()[1]
+            if int(mine) == os.getpid() and any(word.endswith(b"reaper.py") for word in words):
+                os.kill(int(path.parent.name), signal.SIGTERM)
+
+    with pytest.raises(SandboxError, match="ended from outside"):
+        run('print("progress 1 1", flush=True); time.sleep(60)', progress=end)
