@@ -21,6 +21,8 @@ from visdm.errors import BlobError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from visdm.ports import Sandbox
+
 
 @pytest.mark.parametrize(("problems", "code"), [([], 0), (["the price is wrong"], 1)])
 def test_a_report_that_does_not_hold_ends_with_one(
@@ -33,8 +35,8 @@ def test_a_report_that_does_not_hold_ends_with_one(
     consumer = SimpleNamespace(chain=chain, verify=lambda _: problems)
 
     @contextmanager
-    def world(_: object, *, unsafe: bool) -> Iterator[SimpleNamespace]:
-        assert not unsafe
+    def world(_: object, *, sandbox: Sandbox) -> Iterator[SimpleNamespace]:
+        assert sandbox.name.startswith("bubblewrap")
         yield SimpleNamespace(consumer=lambda _: consumer, chain=lambda _: chain)
 
     monkeypatch.setattr(jobs, "market", world)

@@ -19,6 +19,7 @@ from visdm.cli.frame import (
     seconds_left,
 )
 from visdm.cli.rerun import print_verdict, verdict
+from visdm.cli.walls import sandbox_option
 from visdm.demo import place
 from visdm.demo.summary import money
 from visdm.domain.jobs import JobState
@@ -31,7 +32,7 @@ from visdm.services.computing import WEIGHTS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from visdm.ports import BlobStore
+    from visdm.ports import BlobStore, Sandbox
 
 
 @click.group()
@@ -62,11 +63,11 @@ def job_list(home: Path, *, as_json: bool) -> None:
 @click.argument("number", metavar="ROUND")
 @click.option("--rerun", is_flag=True, help="Compute the job again, and compare.")
 @click.option("--as", "actor", metavar="ACCOUNT", help="Who computes it again.")
-@click.option("--unsafe", is_flag=True, help="Compute without a sandbox.")
+@sandbox_option
 @home_option
 @json_option
 def job_verify(
-    number: str, actor: str | None, home: Path, *, rerun: bool, unsafe: bool, as_json: bool
+    number: str, actor: str | None, home: Path, *, rerun: bool, sandbox: Sandbox, as_json: bool
 ) -> None:
     """Check a settled job's report against the chain. ROUND may be shortened.
 
@@ -74,9 +75,9 @@ def job_verify(
     data and of the model must have granted it their packages: where one has not, the command by
     which it would is told. Exits with 1 when the report does not hold.
     """
-    if rerun is not (actor is not None) or (unsafe and not rerun):
-        raise click.UsageError("--rerun goes with --as ACCOUNT, --unsafe with --rerun")
-    with market(home, unsafe=unsafe) as world:
+    if rerun is not (actor is not None):
+        raise click.UsageError("--rerun goes with --as ACCOUNT")
+    with market(home, sandbox=sandbox) as world:
         found = round_named(world.chain(place.OPERATOR), number)
         told = verdict(world, found, actor)
     print_verdict(found, told, as_json=as_json)
