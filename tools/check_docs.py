@@ -2,11 +2,11 @@
 
     python tools/check_docs.py [ROOT]
 
-Five rules: a relative link leads somewhere; a dependency is explained in
+Six rules: a relative link leads somewhere; a dependency is explained in
 docs/dependencies.md; a command of the command line is named in README.md or docs/cli.md; a
 custom error or event of a shipped contract is named in docs/contracts.md; a test that
-contracts/INVARIANTS.md names is there. Prints one line per disagreement and exits with 1 when
-there is any.
+contracts/INVARIANTS.md or docs/threat-model.md names is there; and each claim of the threat
+model's tables names one. Prints one line per disagreement and exits with 1 when there is any.
 """
 
 from __future__ import annotations
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 OUTSIDE = ("http://", "https://", "mailto:", "#")
 NOT_OURS = {".venv", "node_modules", "build", "dist", ".git"}
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|^\[[^\]]+\]:\s*(\S+)", re.MULTILINE)
+TEST = re.compile(r"^\s*(?:def|function)\s+((?:test|invariant)_\w+)\s*\(", re.MULTILINE)
+CONTRACT_TESTS = ("contracts/test", "*.t.sol")
+NAMING = {
+    "contracts/INVARIANTS.md": (CONTRACT_TESTS,),
+    "docs/threat-model.md": (CONTRACT_TESTS, ("tests", "test_*.py")),
+}
+"""Documents that name tests, and where those are."""
+
 CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -121,13 +129,27 @@ def unnamed_entries(root: Path) -> Iterator[str]:
 
 
 def absent_tests(root: Path) -> Iterator[str]:
-    """Tests that contracts/INVARIANTS.md names and contracts/test does not have."""
-    named = re.findall(r"`((?:test|invariant)_\w+)`", text_of(root, "contracts/INVARIANTS.md"))
-    sources = sorted((root / "contracts" / "test").glob("*.t.sol"))
-    there = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    for name in dict.fromkeys(named):
-        if not names_word(there, name):
-            yield f"contracts/INVARIANTS.md: the test {name} is nowhere"
+    """Tests that the documents in `NAMING` name and that are not among the sources there."""
+    for document, places in NAMING.items():
+        named = re.findall(r"`((?:test|invariant)_\w+)`", text_of(root, document))
+        sources = [path for top, kind in places for path in sorted((root / top).rglob(kind))]
+        there = {name for path in sources for name in TEST.findall(path.read_text("utf-8"))}
+        for name in dict.fromkeys(named):
+            if name not in there:
+                yield f"{document}: the test {name} is nowhere"
+
+
+def claims_without_tests(root: Path) -> Iterator[str]:
+    """Rows of docs/threat-model.md whose table has a column `test`, and name none in it."""
+    column = None
+    for line in text_of(root, "docs/threat-model.md").splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if not line.startswith("|"):
+            column = None
+        elif column is None:
+            column = cells.index("test") if "test" in cells else -1
+        elif column >= 0 and not set(line) <= set("|-: ") and "`" not in cells[column]:
+            yield f"docs/threat-model.md: no test is named for: {cells[0]}"
 
 
 def main(root: Path) -> int:
@@ -138,6 +160,7 @@ def main(root: Path) -> int:
         unnamed_commands,
         unnamed_entries,
         absent_tests,
+        claims_without_tests,
     )
     found = [line for rule in rules for line in rule(root)]
     for line in found:

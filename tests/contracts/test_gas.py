@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     Evm = Callable[[str], EvmWorld]
 
 MEASURED = {
-    "deploy the jobs and the catalog": 7_879_038,
-    "found a DAO": 1_570_382,
+    "deploy the jobs and the catalog": 7_895_772,
+    "found a DAO": 1_570_970,
     "announce a provider": 52_307,
     "publish a key": 25_638,
     "register the first data asset of an owner": 105_742,
@@ -53,10 +53,10 @@ MEASURED = {
     "vote directly": 46_160,
     "open a round, 5 owners": 74_879,
     "submit 5 ballots": 94_050,
-    "close, 5 ballots": 72_400,
-    "fund, 5 owners": 138_812,
-    "close and fund, 5 ballots": 148_775,
-    "close and fund, 5 reserves": 151_840,
+    "close, 5 ballots": 69_695,
+    "fund, 5 owners": 136_107,
+    "close and fund, 5 ballots": 146_070,
+    "close and fund, 5 reserves": 149_135,
     "settle, 5 owners, first of a provider": 110_366,
     "settle, 5 owners": 93_266,
     "settle, 10 owners": 130_537,
@@ -66,11 +66,11 @@ MEASURED = {
     "refund": 51_217,
     "open a round, 10 owners": 79_700,
     "submit 10 ballots": 148_857,
-    "submit 10 last words and close": 247_485,
-    "whole trade, 5 owners, by ballots": 428_070,
-    "whole trade again, 5 owners, by ballots": 393_882,
-    "whole trade, 5 owners, by reserves": 337_085,
-    "whole trade again, 5 owners, by reserves": 285_785,
+    "submit 10 last words and close": 241_895,
+    "whole trade, 5 owners, by ballots": 425_365,
+    "whole trade again, 5 owners, by ballots": 391_177,
+    "whole trade, 5 owners, by reserves": 334_380,
+    "whole trade again, 5 owners, by reserves": 283_080,
 }
 DEARER, CHEAPER = 1.05, 0.9
 

@@ -127,7 +127,7 @@ def puppets_own(stage: Stage) -> Terms:
     """Let the puppet be consumer, provider and owner of a round; return its terms, priced."""
     stage.act("catalog", "announce", b"XX", 1)
     stage.act("catalog", "registerData", 3, 100, 10, "package", "grants")
-    stage.act("catalog", "registerModel", 3, "package", "grants")
+    stage.act("catalog", "registerModel", 3, 0, 0, "package", "grants")
     data, model = (asset.asset for asset in stage["erin"].assets()[-2:])
     stage.act("catalog", "describe", data, "metadata")
     stage.act("catalog", "describe", model, "metadata")

@@ -259,7 +259,7 @@ def test_what_cannot_be_written_is_told_after_the_verdicts_and_leaves_nothing(
 def test_a_map_that_cannot_be_drawn_does_not_hide_the_verdicts(
     at: AtMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visdm.wiring.Bubblewrap", Failing)
+    monkeypatch.setattr("visdm.wiring.SANDBOXES", {"bubblewrap": Failing})
     code, out, err = at.run(("sample", "--map", "map", "--json"))
     assert (code, "took longer than 1 s" in err) == (3, True)
     answer = json.loads(out)

@@ -110,3 +110,46 @@ def test_an_invariant_without_its_test_is_named(tree: Path) -> None:
         1,
         "contracts/INVARIANTS.md: the test test_more is nowhere\ndocuments: 1 disagreements\n",
     )
+
+
+THREATS = """
+| who | covered | test |
+| --- | --- | --- |
+| anybody | ciphertext | `test_sealed`, A.t.sol:`test_paid` |
+
+| other | table |
+| --- | --- |
+| no | test |
+"""
+
+
+@pytest.fixture
+def threats(tree: Path) -> Path:
+    """The tree with a threat model whose claims have their tests."""
+    (tree / "contracts" / "test").mkdir(parents=True)
+    (tree / "contracts" / "test" / "A.t.sol").write_text("    function test_paid() public {}\n")
+    (tree / "tests" / "unit").mkdir(parents=True)
+    (tree / "tests" / "unit" / "test_a.py").write_text("def test_sealed(key: str) -> None: ...\n")
+    (tree / "docs" / "threat-model.md").write_text(THREATS)
+    return tree
+
+
+def test_a_threat_model_whose_claims_have_their_tests_passes(threats: Path) -> None:
+    assert check(threats) == (0, "documents: all agree\n")
+
+
+@pytest.mark.parametrize("name", ["test_sealed", "test_paid"])
+def test_a_claim_whose_test_is_gone_is_named(threats: Path, name: str) -> None:
+    """One that only begins with the name does not do."""
+    for path in [threats / "tests" / "unit" / "test_a.py", threats / "contracts/test/A.t.sol"]:
+        path.write_text(path.read_text().replace(name, f"{name}_longer"))
+    code, said = check(threats)
+    assert code == 1
+    assert said.startswith(f"docs/threat-model.md: the test {name} is nowhere")
+
+
+def test_a_claim_without_a_test_is_named(threats: Path) -> None:
+    change(threats / "docs" / "threat-model.md", "`test_sealed`, A.t.sol:`test_paid`", "trust me")
+    code, said = check(threats)
+    assert code == 1
+    assert said.startswith("docs/threat-model.md: no test is named for: anybody")

@@ -31,6 +31,7 @@ from visdm.compute.weights import bring
 from visdm.domain.models import is_name
 from visdm.domain.profiles import MAX_CONFIG, MAX_TENSORS
 from visdm.domain.regimes import Regime
+from visdm.domain.release import MAX_RELEASE, sizes, state_limit
 from visdm.errors import JobError
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def run(
     seed = int(settings["seed"])
     determinism.settle(int(settings.get("threads", 1)))
     model = model_package.read(inputs["model"])
-    known = sorted(model.validation().classes)
+    validation = model.validation()
+    known = sorted(validation.classes)
     classes = int(settings.get("classes", len(known)))
     said = _said(model)
     with builder(model, classes) as build:
@@ -92,6 +94,7 @@ def run(
         **said,
         "output": {"shape": [classes]},
         "classes": known,
+        "validation": validation.samples,
         **_size(network),
         "layers": trial.layers,
         "tensors": trial.specs,
@@ -208,6 +211,7 @@ def _tried(network: nn.Module, learn: Learn, classes: int, images: Tensor, label
     if specs(state) != before:
         raise JobError("the network's tensors are others after it ran")
     _check_names(state)
+    _check_sizes(before)
     return Trial(network, layers, before, sum(value.nbytes for value in state.values()))
 
 
@@ -221,6 +225,17 @@ def _check_names(state: Mapping[str, Tensor]) -> None:
         raise JobError(f"the network has more than {MAX_TENSORS} tensors")
     if not all(is_name(name) for name in state):
         raise JobError("the network has a tensor whose name cannot be shown")
+
+
+def _check_sizes(tensors: Specs) -> None:
+    weights, others = sizes(tensors)
+    if weights + others > MAX_RELEASE:
+        raise JobError(f"the network has more than {MAX_RELEASE} bytes of rounded weights")
+    if others > state_limit(weights):
+        raise JobError(
+            f"the network keeps more than {state_limit(weights)} bytes beside its weights",
+            hint="register_buffer(..., persistent=False) keeps a constant out of the state",
+        )
 
 
 def _size(network: nn.Module) -> dict[str, int]:

@@ -2,7 +2,9 @@
 
 A stranger's script runs beside the platform's code in the sandbox and may answer in its place.
 So nothing is passed on but numbers of a known shape: one count per planned coalition, and two
-metrics, rounded. What libraries ran, and which classes there are, the provider knows itself.
+metrics. The accuracy is a count too, over the number of validation images that the profile told;
+of the loss four decimals are kept. What libraries ran, and which classes there are, the provider
+knows itself.
 """
 
 from __future__ import annotations
@@ -20,12 +22,15 @@ from visdm.errors import JobError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-METRICS = ("accuracy", "loss")
+SHAPE = "its answer is not of the agreed shape"
+"""The reason for refusing an answer."""
+
 DIGITS = 4
 """Decimals of a metric: enough to judge a model, too few to carry an image."""
 
 MAX_VALIDATION = 10**9
-MAX_METRIC = 1e300
+MAX_LOSS = 1000
+"""A loss above it is told as this: such a network learned nothing, however much less than that."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def read_trained(answer: Mapping[str, Any], method: str, assets: Sequence[int]) 
             tuple(count(asset, 2**63) for asset in coalition): count(right, validation + 1)
             for coalition, right in (answer["utilities"] if planned else [])
         }
-        metrics = {name: _metric(answer["metrics"][name]) for name in METRICS}
+        metrics = _metrics(answer["metrics"], validation, given.get(tuple(sorted(assets))))
         kept = {int(asset): count(n) for asset, n in answer["kept"].items()}
         left_out = {
             int(asset): {int(original): count(n) for original, n in originals.items()}
@@ -61,10 +66,10 @@ def read_trained(answer: Mapping[str, Any], method: str, assets: Sequence[int]) 
         }
         epsilon = count(answer.get("epsilon", 0), MAX_EPSILON + 1)
         fits = sorted(kept) == sorted(assets) and may_be_left_out(left_out, kept)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise JobError("its answer is not of the agreed shape") from None
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
+        raise JobError(SHAPE) from None
     if validation == 0 or set(given) != set(planned) or not fits:
-        raise JobError("its answer is not of the agreed shape")
+        raise JobError(SHAPE)
     utilities = tuple((c, given[c]) for c in planned)
     return Trained(validation, utilities, metrics, kept, left_out, epsilon)
 
@@ -77,12 +82,26 @@ def read_disclosure(answer: Mapping[str, Any]) -> Disclosure:
     try:
         return Disclosure(expect(answer["disclosure"], str))
     except (KeyError, TypeError, ValueError):
-        raise JobError("its answer is not of the agreed shape") from None
+        raise JobError(SHAPE) from None
 
 
-def _metric(value: object) -> float:
+def _metrics(said: Mapping[str, Any], validation: int, correct: int | None) -> dict[str, float]:
+    """Return accuracy and loss; the accuracy from the count of right answers where that is told.
+
+    Else from the count that it stands for: a share of so many images has no other decimals.
+    """
+    accuracy, loss = _number(said["accuracy"], 1), _number(said["loss"], float("inf"))
+    if correct is None:
+        correct = round(accuracy * validation)
+    return {
+        "accuracy": round(correct / validation, DIGITS),
+        "loss": round(float(min(loss, MAX_LOSS)), DIGITS) + 0.0,  # zero has one sign
+    }
+
+
+def _number(value: object, most: float) -> float:
     if type(value) is not int and type(value) is not float:
         raise TypeError("not a metric")
-    if not abs(value) <= MAX_METRIC:  # whole numbers of any length among them; NaN is not either
+    if not 0 <= value <= most:  # NaN is neither
         raise ValueError("not a metric")
-    return round(float(value), DIGITS)
+    return value

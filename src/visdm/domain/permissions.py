@@ -89,7 +89,7 @@ class Permission:
                 )
         elif self.epsilon or self.budget:
             raise InputError(
-                f"epsilon and budget mean nothing where all of {self.allows.word} is allowed",
+                f"epsilon and budget mean nothing where {self.allows.word} is allowed",
                 hint="leave them out, or allow private training only",
             )
         self._check_list()

@@ -9,14 +9,16 @@ which the release gate compares with the result.
 from __future__ import annotations
 
 import json
-from math import isfinite, prod
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from visdm.domain.answers import MAX_VALIDATION
 from visdm.domain.blueprints import read_blueprint
 from visdm.domain.documents import count, expect
 from visdm.domain.models import MAX_NAME, ModelConfig, is_name
 from visdm.domain.packages import MAX_CLASSES
 from visdm.domain.regimes import MAX_EPSILON, MILLI
+from visdm.domain.release import MAX_RELEASE, WIDTHS, sizes, state_limit
 from visdm.errors import JobError, ModelError
 
 if TYPE_CHECKING:
@@ -36,9 +38,6 @@ MAX_DIMENSIONS = 16
 MAX_SIZE = 2**50
 """Of a shape's side, a number of weights or bytes: beyond any machine, within any JSON reader."""
 
-BYTES = {"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "I32": 4, "I64": 8, "BF16": 2}
-"""Types of released tensors, and what a number of each takes."""
-
 BANDS = {"L": 1, "RGB": 3}
 TRACED = ("fake", "real")
 FLOPS = ("forward", "training")
@@ -56,14 +55,16 @@ def read_profile(answer: Mapping[str, Any]) -> dict[str, Any]:
 def _profile(answer: Mapping[str, Any]) -> dict[str, Any]:
     said = _settings(answer)
     tensors = {_name(key): _tensor(value) for key, value in _table(answer, "tensors").items()}
-    sizes = {name: count(answer[name], MAX_SIZE) for name in ("parameters", "trainable", "depth")}
+    told = {name: count(answer[name], MAX_SIZE) for name in ("parameters", "trainable", "depth")}
     layers = [_layer(layer) for layer in _list(answer["layers"], MAX_LAYERS)]
     classes = [_name(name) for name in _list(answer["classes"], MAX_CLASSES)]
-    released = sum(BYTES[kind] * prod(shape) for kind, shape in tensors.values())
-    _require(0 < sizes["trainable"] <= sizes["parameters"], "weights to train")
-    _require(len(layers) == min(sizes["depth"], MAX_LAYERS), "as many layers as counted")
+    weights, others = sizes(tensors)
+    released = weights + others
+    _require(0 < told["trainable"] <= told["parameters"], "weights to train")
+    _require(len(layers) == min(told["depth"], MAX_LAYERS), "as many layers as counted")
     _require(0 < len(tensors) <= MAX_TENSORS, "a state to release")
-    _require(released < MAX_SIZE and answer["release_bytes"] == released, "the bytes released")
+    _require(released <= MAX_RELEASE and answer["release_bytes"] == released, "bytes released")
+    _require(others <= state_limit(weights), "few numbers beside the weights")
     _require(bool(classes) and len(set(classes)) == len(classes), "classes, each once")
     _require(answer["traced"] in TRACED, "how it was traced")
     flops, memory = _table(answer, "gflops"), _table(answer, "memory")
@@ -71,7 +72,8 @@ def _profile(answer: Mapping[str, Any]) -> dict[str, Any]:
         **said,
         "output": {"shape": _shape(_table(answer, "output")["shape"])},
         "classes": classes,
-        **sizes,
+        "validation": 1 + count(answer["validation"] - 1, MAX_VALIDATION),
+        **told,
         "layers": layers,
         "tensors": tensors,
         "release_bytes": released,
@@ -136,7 +138,7 @@ def _layer(value: object) -> dict[str, Any]:
 
 def _tensor(value: object) -> list[Any]:
     kind, shape = _list(value, 2)
-    _require(expect(kind, str) in BYTES, "a type that is released")
+    _require(expect(kind, str) in WIDTHS, "a type that is released")
     return [kind, _shape(shape)]
 
 

@@ -1,13 +1,20 @@
 """The release gate: what of a result may leave the provider (DESIGN section 8).
 
 A result is one safetensors file: eight bytes with the length of a JSON header, the header,
-then the tensors. The gate reads the header alone and lets the file pass only when its
-tensors are those that owners were shown before they voted, in name, type and shape, laid
-end to end with nothing before, between or behind them.
+then the tensors. Its header passes only when its tensors are those that owners were shown
+before they voted, in name, type and shape, in the one order that the format's own writer
+gives them, laid end to end with nothing before, between or behind them. Of the numbers then
+(`Contents`) each weight must be one: bfloat16 has 254 ways to write "not a number", with a
+sign and seven bits to choose, and a truth value seven bits that nobody reads.
 
-So the profile says how many bytes leave, and no byte more does. What those bytes say
+So the profile says how many bytes leave, and no byte more does. What those numbers say
 is not judged: a model remembers some of what it was trained on, and a hostile script can
-write images into its weights, up to that size. Leakage is bounded, not zero.
+write images into its weights, up to that size. Leakage is bounded, not zero. Zero with a sign
+and the smallest numbers (subnormal ones) are numbers like others and pass as they are.
+
+Whole numbers and truth values are no weights: they count batches, or say which places look at
+which, and training has no use for many. They are not rounded, so a network may have only a
+little of them (`state_limit`).
 
 Format: safetensors 0.4 and later (https://github.com/huggingface/safetensors).
 """
@@ -19,6 +26,15 @@ from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from visdm.domain.contents import (
+    HINT,
+    NOT_FINITE,
+    NOT_TRUTHS,
+    OTHER_SIZE,
+    TRUTH,
+    WEIGHT,
+    Contents,
+)
 from visdm.domain.documents import deepest
 from visdm.errors import JobError
 
@@ -36,31 +52,27 @@ HEADER_DEPTH = 8
 """Brackets of a header, counted before it is parsed: a good one has three, the rest is refused
 for what it says."""
 
-WIDTHS = {
-    "BOOL": 1,
-    "U8": 1,
-    "I8": 1,
-    "I16": 2,
-    "U16": 2,
-    "F16": 2,
-    "BF16": 2,
-    "I32": 4,
-    "U32": 4,
-    "F32": 4,
-    "I64": 8,
-    "U64": 8,
-    "F64": 8,
-}
-"""Bytes of one number, by type."""
+WIDTHS = {TRUTH: 1, "U8": 1, "I8": 1, "I16": 2, WEIGHT: 2, "I32": 4, "I64": 8}
+"""Bytes of one number, by type, in the order in which the format knows these types. No other
+leaves: wider floats have bits below the rounding, in which an image could hide from the eye of
+whoever compares accuracies."""
 
-_HINT = "the provider keeps the result back; nothing of it was released"
+MAX_RELEASE = 1 << 30
+"""Bytes of tensors that a job may release: 500 million weights."""
+
+LEAST_STATE, MOST_STATE, STATE_PART = 1 << 12, 1 << 20, 8
+"""Bytes of whole numbers and truth values that are always allowed, that never more than are, and
+how many times as many bytes the weights take at least in between. Batch normalisation keeps 8
+bytes a layer; the window tables of Swin v2 B, the most we know, take 0.8 MB beside 176 MB."""
 
 NOT_SAFETENSORS = "the result is not a safetensors file"
 EXTRA_METADATA = "the result carries metadata beside its tensors"
 OTHER_TENSORS = "the result's tensors are not those of the profile"
 OTHER_ENCODING = "the result's header is not written in the plain form"
 NOT_END_TO_END = "the result's tensors are not laid end to end"
-OTHER_SIZE = "the result's size is not what its header says"
+OTHER_ORDER = "the result's tensors stand in another order than they are written in"
+TOO_LARGE = f"the result is larger than {MAX_RELEASE} bytes"
+TOO_MUCH_STATE = "the result holds more whole numbers than its weights allow"
 REASONS = (
     NOT_SAFETENSORS,
     EXTRA_METADATA,
@@ -68,6 +80,11 @@ REASONS = (
     OTHER_ENCODING,
     NOT_END_TO_END,
     OTHER_SIZE,
+    OTHER_ORDER,
+    NOT_FINITE,
+    NOT_TRUTHS,
+    TOO_LARGE,
+    TOO_MUCH_STATE,
 )
 """All reasons that the gate gives. They are public and hold nothing that the script chose."""
 
@@ -85,11 +102,29 @@ def header_end(first: bytes) -> int:
     return LENGTH_BYTES + length
 
 
-def check_release(head: bytes, size: int, promised: TensorSpecs) -> None:
-    """Let a result pass that holds the promised tensors and nothing else.
+def sizes(promised: TensorSpecs) -> tuple[int, int]:
+    """Return the bytes of a profile's weights, and of its other numbers.
+
+    Raises `KeyError` for a type that is not released.
+    """
+    found = [(kind, WIDTHS[kind] * prod(shape)) for kind, shape in promised.values()]
+    return (
+        sum(size for kind, size in found if kind == WEIGHT),
+        sum(size for kind, size in found if kind != WEIGHT),
+    )
+
+
+def state_limit(weights: int) -> int:
+    """Return how many bytes of other numbers go with so many bytes of weights."""
+    return min(MOST_STATE, max(LEAST_STATE, weights // STATE_PART))
+
+
+def check_release(head: bytes, size: int, promised: TensorSpecs) -> Contents:
+    """Let the header of a result pass that holds the promised tensors and nothing else.
 
     `head` is the file's leading bytes, up to `header_end` at least; `size` is the whole
-    file's; `promised` is `tensors` of the model's profile.
+    file's; `promised` is `tensors` of the model's profile. Returns what the whole file, from
+    its first byte, has to be written to as well.
 
     Raises `JobError` with one of `REASONS`.
     """
@@ -101,11 +136,32 @@ def check_release(head: bytes, size: int, promised: TensorSpecs) -> None:
         _refuse(EXTRA_METADATA)
     if {name: _spec(entry) for name, entry in header.items()} != _normal(promised):
         _refuse(OTHER_TENSORS)
+    _check_sizes(promised)
     spans = [_span(entry) for entry in header.values()]
     _check_plain(head[LENGTH_BYTES:end], header)
-    _check_layout(spans, [_bytes_of(entry) for entry in header.values()])
+    if list(header) != sorted(header, key=lambda name: _place(name, header[name]["dtype"])):
+        _refuse(OTHER_ORDER)
+    parts = [(str(entry["dtype"]), _bytes_of(entry)) for entry in header.values()]
+    _check_layout(spans, [length for _, length in parts])
     if end + spans[-1][1] != size:
         _refuse(OTHER_SIZE)
+    return Contents(end, parts)
+
+
+def _place(name: str, dtype: str) -> tuple[int, bytes]:
+    """What safetensors sorts by: wide types first, among equals by the bytes of the name."""
+    return -_ORDER[dtype], name.encode()
+
+
+_ORDER = {dtype: place for place, dtype in enumerate(WIDTHS)}
+
+
+def _check_sizes(promised: TensorSpecs) -> None:
+    weights, others = sizes(promised)
+    if weights + others > MAX_RELEASE:
+        _refuse(TOO_LARGE)
+    if others > state_limit(weights):
+        _refuse(TOO_MUCH_STATE)
 
 
 def _parse(text: bytes) -> dict[str, Any]:
@@ -176,4 +232,4 @@ def _check_layout(spans: Sequence[tuple[int, int]], lengths: Sequence[int]) -> N
 
 
 def _refuse(reason: str) -> NoReturn:
-    raise JobError(reason, hint=_HINT)
+    raise JobError(reason, hint=HINT)

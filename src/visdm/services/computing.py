@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from visdm.domain.answers import read_trained
+from visdm.domain.answers import SHAPE, read_trained
 from visdm.domain.copies import overfull
 from visdm.domain.findings import of_test, of_training
 from visdm.domain.profiles import read_profile
 from visdm.domain.regimes import Privacy, reached
-from visdm.domain.release import check_release, header_end
 from visdm.domain.rounds import Task
 from visdm.domain.testing import METRICS_FILE, document, read_measured
 from visdm.errors import JobError
 from visdm.ports import Computation
 from visdm.services import parcels
 from visdm.services.published import metadata_of
+from visdm.services.releasing import check_result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +115,7 @@ def _train(
     _check_counts(work, trained.kept, trained.left_out)
     privacy = reached(profile, trained.epsilon)
     result = private / "out" / WEIGHTS
-    _gate(role, profile, result)
+    check_result(role.scratch, result, trained, profile)
     findings = of_training(terms, trained, tuple(profile["classes"]))
     return Computed(findings, result, privacy)
 
@@ -162,10 +162,4 @@ def _check_counts(
     whoever checks the report would think that its provider did.
     """
     if overfull(kept, left_out, {asset.asset: asset.samples for asset in work.dataset}):
-        raise JobError("its answer is not of the agreed shape")
-
-
-def _gate(role: Computing, profile: Mapping[str, Any], result: Path) -> None:
-    """Let a result out only when it is what owners were shown (DESIGN section 8)."""
-    header = role.scratch.read(result, header_end(role.scratch.read(result, 8)))
-    check_release(header, role.scratch.size(result), profile["tensors"])
+        raise JobError(SHAPE)

@@ -16,7 +16,7 @@ from visdm.domain.copies import earlier_than, read_copies
 from visdm.domain.metadata import SAME_SHARE, Metadata
 from visdm.domain.packages import Disclosure
 from visdm.domain.permissions import milli_shown
-from visdm.domain.regimes import Regime
+from visdm.domain.regimes import stated
 from visdm.errors import (
     InputError,
     JobError,
@@ -162,13 +162,12 @@ def examine(
 
 def _check_declared(asset: Asset, profile: Mapping[str, Any]) -> None:
     """Raise `InputError` unless a model trains as its owner declared on chain, where owners of
-    images look. A profile that does not say how is of the platform's loop.
+    images look.
     """
-    word = profile.get("regime", Regime.LOOP.word)
-    privacy = profile.get("epsilon") or {"epsilon": 0}
-    if (word, privacy["epsilon"]) != (asset.regime.word, asset.epsilon):
+    said = stated(profile)
+    if (said.regime, said.epsilon) != (asset.regime.word, asset.epsilon):
         raise InputError(
-            f"its package says {_trains(word, privacy['epsilon'])}, but "
+            f"its package says {_trains(said.regime, said.epsilon)}, but "
             f"{_trains(asset.regime.word, asset.epsilon)} was declared"
         )
 

@@ -14,6 +14,7 @@ from visdm.compute.images import UnusableImageError
 from visdm.compute.rows import Bad
 from visdm.domain.packages import MAX_CLASSES, MAX_PIXELS, MODEL_FILE, VALIDATION_FILE, WEIGHTS_FILE
 from visdm.domain.profiles import MAX_CONFIG, MAX_TENSORS
+from visdm.domain.release import MAX_RELEASE, MOST_STATE
 from visdm.domain.values import MAX_EXACT
 
 SOURCES = sorted(Path(visdm.compute.__file__).parent.rglob("*.py"))
@@ -26,6 +27,7 @@ FILLED = {
     "MAX_CONFIG": str(MAX_CONFIG),
     "MAX_EXACT": str(MAX_EXACT),
     "MAX_PIXELS": str(MAX_PIXELS),
+    "MAX_RELEASE": str(MAX_RELEASE),
     "MAX_TENSORS": str(MAX_TENSORS),
     "MIN_IMAGES": "10",
     "MODEL_FILE": MODEL_FILE,
@@ -44,6 +46,7 @@ FILLED = {
     "needed": VALIDATION_FILE,
     "package.what": "asset 12",
     "self.what": "package",
+    "state_limit(weights)": str(MOST_STATE),
     "what": "validation set",
 }
 """What stands in the slots of our sentences, by the expression that fills them."""

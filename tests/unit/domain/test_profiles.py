@@ -23,6 +23,7 @@ HONEST: dict[str, Any] = {
     "input": {"mode": "L", "shape": [1, 8, 8]},
     "output": {"shape": [2]},
     "classes": ["level", "upright"],
+    "validation": 40,
     "training": {"epochs": 2, "batch": 16, "optimizer": "adam", "learning_rate": 0.01},
     "config": {"width": 8, "words": ["a", {"b": True}]},
     "parameters": 130,
@@ -60,6 +61,13 @@ def test_what_nobody_agreed_on_is_not_passed_on() -> None:
 SPOILT: dict[str, Spoil] = {
     "a name that commands a terminal": lambda p: p.update(name="\x1b[2J"),
     "a name that is a list": lambda p: p.update(name=["x"]),
+    "no validation images": lambda p: p.update(validation=0),
+    "more numbers beside the weights than they allow": lambda p: p.update(
+        tensors={**p["tensors"], "table": ["I64", [512]]}, release_bytes=p["release_bytes"] + 4096
+    ),
+    "more than may be released": lambda p: p.update(
+        tensors={"w": ["BF16", [2**29 + 1]]}, release_bytes=2**30 + 2
+    ),
     "no classes": lambda p: p.update(classes=[]),
     "a class twice": lambda p: p.update(classes=["a", "a"]),
     "a class of no text": lambda p: p.update(classes=[7]),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from visdm.domain import release
+from visdm.domain import contents, release
 from visdm.domain.release import check_release, header_end
 from visdm.errors import JobError
 
@@ -79,11 +79,11 @@ def test_tensors_that_owners_were_not_shown_are_refused(state: dict[str, torch.T
 
 
 def test_bytes_behind_the_last_tensor_are_refused() -> None:
-    assert refusal(GOOD + b"pixels") == release.OTHER_SIZE
+    assert refusal(GOOD + b"pixels") == contents.OTHER_SIZE
 
 
 def test_a_truncated_file_is_refused() -> None:
-    assert refusal(GOOD[:-1]) == release.OTHER_SIZE
+    assert refusal(GOOD[:-1]) == contents.OTHER_SIZE
 
 
 def test_bytes_between_tensors_are_refused() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from visdm.errors import SandboxError
-from visdm.experiments.latency import startup, training
+from visdm.experiments.latency import startup, trade, training
 
 
 def test_the_median_of_each_way_is_of_whole_runs() -> None:
@@ -32,3 +32,18 @@ def test_training_inside_ends_in_the_same_weights() -> None:
     except SandboxError as error:
         pytest.skip(error.message)
     assert found.same
+
+
+def test_the_parts_of_a_job_are_the_whole_of_it() -> None:
+    pytest.importorskip("sklearn.datasets", reason="needs the extra `demo`")
+    heard: list[tuple[int, int]] = []
+    try:
+        found = trade.measure(1, lambda done, total: heard.append((done, total)))
+    except SandboxError as error:
+        pytest.skip(error.message)
+    parts = (found.training, found.sandbox, found.chain, found.packages)
+    assert min(parts) > 0
+    assert found.whole == pytest.approx(sum(parts))
+    assert found.beyond == pytest.approx(found.whole - found.training)
+    assert found.to_json()["target"] == trade.TARGET
+    assert heard == [(1, 1)]

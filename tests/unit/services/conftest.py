@@ -82,9 +82,8 @@ def described(
     return folder
 
 
-def _copy_of(
-    folder: Path, target: Path, patch: pytest.MonkeyPatch
-) -> AbstractContextManager[World]:
+def copy_of(folder: Path, target: Path, patch: pytest.MonkeyPatch) -> AbstractContextManager[World]:
+    """Open a market of one's own, just like the one in `folder`."""
     patch.setattr("visdm.wiring.Bubblewrap", InProcess)
     shutil.copytree(folder, target)
     return open_world(target, SEED, NAMES)
@@ -93,12 +92,12 @@ def _copy_of(
 @pytest.fixture
 def world(joined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Yield a market of one's own in which everybody has joined."""
-    with _copy_of(joined, tmp_path / "world", monkeypatch) as opened:
+    with copy_of(joined, tmp_path / "world", monkeypatch) as opened:
         yield opened
 
 
 @pytest.fixture
 def market(described: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Yield a market of one's own with three described assets and a model."""
-    with _copy_of(described, tmp_path / "world", monkeypatch) as opened:
+    with copy_of(described, tmp_path / "world", monkeypatch) as opened:
         yield opened

@@ -278,8 +278,8 @@ def test_a_registration_that_may_be_in_a_block_keeps_its_package(
         raise TimeExhausted("no receipt")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.node.web3.eth, "wait_for_transaction_receipt", gone)
-        with pytest.raises(ChainError, match="was sent, and not seen in a block"):
+        patch.setattr(world.node.web3.eth, "get_transaction_receipt", gone)
+        with pytest.raises(ChainError, match="was sent, and its block not read"):
             supplier.offer(parts["b"], name="mine", provider=1)
     (mine,) = supplier.assets()
     assert opened(world, PROVIDER, parcel_of(mine))

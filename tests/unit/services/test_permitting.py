@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -192,3 +193,27 @@ def test_a_model_that_trains_otherwise_than_declared_is_refused(
     found = chain.assets()[number - 1]
     assert found.state is State.REFUSED
     assert found.refusal == f"its package says loop training, but {declared} was declared"
+
+
+def test_a_private_model_is_trained_on_what_is_private_only_until_the_budget_is_used_up(
+    market: World, model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "private"
+    shutil.copytree(model, folder)
+    file = folder / "visdm.toml"
+    told = file.read_text().replace("[training]", '[training]\nregime = "private"')
+    file.write_text(told + "\n[private]\nepsilon = 20.5\n")
+    consumer = market.consumer("consumer-1")
+    number = consumer.register_model(folder, provider=1)
+    found = consumer.chain.assets()[number - 1]
+    assert (found.regime, found.epsilon) == (Regime.PRIVATE, 20_500)
+    assert computing(market).describe_waiting() == {}
+    market.supplier("supplier-1").allow(1, Permission(Allows.PRIVATE, 20_500, 41_000))
+    for seed in (1, 2):
+        round_ = funded(market, model=number, seed=seed)
+        report = computing(market).run(round_)
+        assert sorted(report.inputs) == [1, 2, number]
+        assert report.epsilon <= 20_500
+    assert consumer.chain.assets()[0].spent == 41_000
+    with pytest.raises(TermsError, match=r"asset 1 has 0 left of its budget of epsilon, not 20\.5"):
+        consumer.open_round(terms(market, model=number, seed=3))

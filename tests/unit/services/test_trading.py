@@ -164,6 +164,9 @@ class Forging(InProcess):
         {"validation": "8"},
         {"metrics": {"accuracy": "PAR1", "loss": 0.1}},
         {"metrics": {}},
+        {"metrics": {"accuracy": 1.5, "loss": 0.1}},
+        {"metrics": {"accuracy": 0.5, "loss": -1e-9}},
+        {"validation": 10**9},
     ],
 )
 def test_an_answer_that_a_script_forged_out_of_shape_is_not_published(
@@ -182,7 +185,8 @@ def test_what_a_script_adds_to_its_answer_reaches_nobody(market: World) -> None:
     round_ = funded(market)
     report = replace(computing(market), sandbox=Forging(metrics=metrics, **forged)).run(round_)
     assert b"PAR1" not in report.to_bytes()
-    assert report.metrics == {"accuracy": 0.1235, "loss": 0.5}
+    right = dict(report.utilities)[1, 2]
+    assert report.metrics == {"accuracy": round(right / report.validation, 4), "loss": 0.5}
     assert report.classes == ("0", "1")
 
 

@@ -112,7 +112,7 @@ class Gvisor:
                 stack.callback(bounds.remove)
             rooms = stack.enter_context(closing(Rooms(self._rooms(staging, limits, uid))))
             with started(
-                *(_command(staging), {"PATH": os.defpath}, staging.job.parent),
+                *(_command(staging, limits), {"PATH": os.defpath}, staging.job.parent),
                 rooms=rooms,
                 group=bounds,
             ) as process:
@@ -140,7 +140,6 @@ class Gvisor:
             folder=HOME,
             uid=uid if os.geteuid() == 0 else 0,
             limits={
-                "CPU": limits.seconds * (os.cpu_count() or 1),
                 "FSIZE": limits.output + 1,
                 "NPROC": limits.processes,
             },
@@ -151,13 +150,28 @@ class Gvisor:
         write_bundle(_bundle(staging), program, shown, memory)
 
 
-def _command(staging: Staging) -> list[str]:
-    """Return the command. Its own network keeps others of this machine from its control socket."""
+def _command(staging: Staging, limits: Limits) -> list[str]:
+    """Return the command. Its own network keeps others of this machine from its control socket.
+
+    The time on processors is bounded by the host: the sentry does not end a process for it.
+    """
+    seconds = f"--cpu={limits.seconds * (os.cpu_count() or 1)}"
     rootless = [] if os.geteuid() == 0 else ["--rootless"]
     alone = ["--net"] if os.geteuid() == 0 else ["--map-root-user", "--net"]
     state, log = staging.job.with_name("state"), staging.job.with_name("told")
     return [
-        *(tool("choom"), "-n", "1000", "--", tool("unshare"), *alone, "--"),
+        *(
+            tool("choom"),
+            "-n",
+            "1000",
+            "--",
+            tool("prlimit"),
+            seconds,
+            "--",
+            tool("unshare"),
+            *alone,
+            "--",
+        ),
         *(tool("runsc"), "--root", str(state), "--log", str(log), *_FLAGS, *rootless),
         *("run", "--bundle", str(_bundle(staging)), f"job-{secrets.token_hex(8)}"),
     ]

@@ -36,7 +36,7 @@ _DOING = (
 _MODEL_FILES = r"visdm\.toml, validation\.parquet, weights\.safetensors"
 _SLOTS = {
     "{doing}": _DOING,
-    "{n}": r"\d{1,9}",
+    "{n}": r"\d{1,10}",
     "{what}": r"(?:package|validation set|asset \d{1,9})",
     "{error}": rf"(?: \((?:{_ERRORS})\))?",
     "{row}": rf"row {{n}} {_PROBLEM}",
@@ -78,6 +78,8 @@ PHRASES = (
     r"the loss on synthetic images is not a number",
     r"the network's tensors are others after it ran",
     r"the network has more than {n} tensors",
+    r"the network has more than {n} bytes of rounded weights",
+    r"the network keeps more than {n} bytes beside its weights",
     r"the network has a tensor whose name cannot be shown",
     r"the model package's table config has more than {n} bytes",
     r"the network must answer {n} images with {n} x {n} numbers",

@@ -8,6 +8,7 @@ from visdm.cli.experiments.duplicates import duplicating
 from visdm.cli.experiments.figure2 import experiment_figure2
 from visdm.cli.experiments.gas import experiment_gas
 from visdm.cli.experiments.growth import experiment_growth
+from visdm.cli.experiments.latency import experiment_latency
 from visdm.cli.experiments.metadata import metadata
 from visdm.cli.experiments.rebuild import rebuilding
 from visdm.cli.experiments.sampling import sampling
@@ -20,7 +21,13 @@ def experiment() -> None:
     """Measure one of the paper's tables or figures again."""
 
 
-for _command in (experiment_figure2, experiment_gas, experiment_storage, metadata):
+for _command in (
+    experiment_figure2,
+    experiment_gas,
+    experiment_latency,
+    experiment_storage,
+    metadata,
+):
     experiment.add_command(_command)
 
 for _part in (duplicating, experiment_growth, measuring, rebuilding, sampling):

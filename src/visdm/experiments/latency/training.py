@@ -60,13 +60,14 @@ def measure(runs: int = RUNS, kind: type[Bubblewrap | Gvisor] = Bubblewrap) -> T
     return Training(runs, outside, inside, same=len(weights) == 1)
 
 
-def _digits(top: Path) -> dict[str, Path]:
-    """Pack the digits and the demo's model; return the inputs of a training."""
+def lay_out(top: Path, most: int | None = None) -> None:
+    """Write the first `most` digits below `images` and `validation`, and the demo's `model`."""
     # Untyped, a second to load, and used here alone.
     from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # noqa: PLC0415
 
     digits = load_digits()
-    for number, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
+    pairs = zip(digits.images[:most], digits.target[:most], strict=True)
+    for number, (pixels, label) in enumerate(pairs):
         place = top / ("images" if number % _KEPT else "validation") / str(label)
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray((pixels * 15).astype("uint8")).save(place / f"{number:04d}.png")
@@ -77,7 +78,12 @@ def _digits(top: Path) -> dict[str, Path]:
         (model / name).write_text((shipped / name).read_text("utf-8"), "utf-8")
     with (model / VALIDATION_FILE).open("wb") as sink:
         packages().build_data(top / "validation", sink, name="validation images")
+
+
+def _digits(top: Path) -> dict[str, Path]:
+    """Pack the digits and the demo's model; return the inputs of a training."""
+    lay_out(top)
     with (top / "asset").open("wb") as sink:
         packages().build_data(top / "images", sink, name="digits")
-    packages().build_model(model, top / "package")
+    packages().build_model(top / "model", top / "package")
     return {"model": top / "package", "asset-1": top / "asset"}
