@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from visdm.adapters.evm.nodes import Node
     from visdm.adapters.evm.serving import NodeServer
     from visdm.adapters.keys import OpenedAccount
+    from visdm.adapters.keys.own import OwnAccounts
     from visdm.adapters.packages.source import Source
     from visdm.ports import BlobStore, Clock, Limits, Packages, Sandbox, Scratch
 
@@ -201,37 +202,6 @@ class World:
 
     def _scratch(self, name: str) -> MachineScratch:
         return MachineScratch(self.scratch_of(name))
-
-
-class OwnAccounts:
-    """The accounts in a folder of keys; each is opened once, with the password that `ask` gives."""
-
-    def __init__(self, keys: KeyFolder, ask: Callable[[str], str]) -> None:
-        self._keys = keys
-        self._ask = ask
-        self._opened: dict[str, OpenedAccount] = {}
-
-    def names(self) -> list[str]:
-        """Return their names."""
-        return self._keys.names()
-
-    def address(self, name: str) -> str:
-        """Return an account's address, for which no password is needed."""
-        return self._keys.show(name).address
-
-    def known(self) -> dict[str, str]:
-        """Return names by address; an account whose files cannot be read has none."""
-        found = {}
-        for name in self.names():
-            with suppress(KeyFileError, UnknownError):
-                found[self.address(name)] = name
-        return found
-
-    def opened(self, name: str) -> OpenedAccount:
-        """Return an account with its secrets. Raises `KeyFileError`."""
-        if name not in self._opened:
-            self._opened[name] = self._keys.open(name, self._ask(name))
-        return self._opened[name]
 
 
 def open_store(places: Sequence[str]) -> Blobs:

@@ -15,13 +15,12 @@ import pytest
 import visdm
 from memory.blobs import MemoryBlobs
 from visdm import cli
+from visdm.adapters.sandboxes import Bubblewrap
 from visdm.cli import assets, frame, jobs
 from visdm.errors import BlobError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from visdm.ports import Sandbox
 
 
 @pytest.mark.parametrize(("problems", "code"), [([], 0), (["the price is wrong"], 1)])
@@ -35,8 +34,8 @@ def test_a_report_that_does_not_hold_ends_with_one(
     consumer = SimpleNamespace(chain=chain, verify=lambda _: problems)
 
     @contextmanager
-    def world(_: object, *, sandbox: Sandbox) -> Iterator[SimpleNamespace]:
-        assert sandbox.name.startswith("bubblewrap")
+    def world(_: object, *, sandbox: object) -> Iterator[SimpleNamespace]:
+        assert isinstance(sandbox, Bubblewrap)
         yield SimpleNamespace(consumer=lambda _: consumer, chain=lambda _: chain)
 
     monkeypatch.setattr(jobs, "market", world)

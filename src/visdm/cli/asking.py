@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visdm import wiring
+from visdm.adapters.keys.own import OwnAccounts
 from visdm.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,11 +87,11 @@ def with_own_accounts(command: Callable[..., None]) -> Callable[..., None]:
     return keys(file(command))
 
 
-def own_accounts() -> wiring.OwnAccounts:
+def own_accounts() -> OwnAccounts:
     """Return the accounts that the options of the command at hand name."""
     meta = click.get_current_context().meta
 
     def ask(name: str) -> str:
         return password(meta.get(PASSWORD_FILE), f"Password of {name}")
 
-    return wiring.OwnAccounts(wiring.accounts(meta.get(KEYS) or default_keys()), ask)
+    return OwnAccounts(wiring.accounts(meta.get(KEYS) or default_keys()), ask)
