@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from memory.sandbox import InProcess
+from visdm import wiring
 from visdm.adapters.evm import deploy, session
 from visdm.demo import place
 from visdm.demo.story import tell
@@ -59,7 +60,7 @@ class Failing(InProcess):
 
 @pytest.fixture
 def settings(few_images: Path, monkeypatch: pytest.MonkeyPatch) -> place.Settings:
-    monkeypatch.setattr("visdm.wiring.Bubblewrap", InProcess)
+    monkeypatch.setitem(wiring.SANDBOXES, "bubblewrap", InProcess)
     return _settings(few_images)
 
 
@@ -68,7 +69,7 @@ def undisturbed(few_images: Path, tmp_path_factory: pytest.TempPathFactory) -> t
     """Return the folder of a trade that nothing cut off, to be copied, and what came of it."""
     out = tmp_path_factory.mktemp("undisturbed") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("visdm.wiring.Bubblewrap", InProcess)
+        patch.setitem(wiring.SANDBOXES, "bubblewrap", InProcess)
         return out, tell(_settings(few_images), out, Quiet())
 
 
@@ -112,7 +113,7 @@ def test_cut_off_after_every_transaction_the_trade_ends_with_the_same_books(
 def test_when_the_computation_fails_the_consumer_has_its_money_back(
     settings: place.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visdm.wiring.Bubblewrap", Failing)
+    monkeypatch.setitem(wiring.SANDBOXES, "bubblewrap", Failing)
     with pytest.raises(JobError, match="took longer"):
         tell(settings, tmp_path / "out", Quiet())
     with open_world(tmp_path / "out" / "world", settings.seed, settings.names) as world:
@@ -125,7 +126,7 @@ def test_when_the_computation_fails_the_consumer_has_its_money_back(
 def test_cut_off_while_the_money_goes_back_it_goes_back_all_the_same(
     settings: place.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visdm.wiring.Bubblewrap", Failing)
+    monkeypatch.setitem(wiring.SANDBOXES, "bubblewrap", Failing)
     real = session.transact
 
     def kill_after_refund(*arguments: object) -> object:
@@ -147,7 +148,7 @@ def test_after_a_refund_the_next_run_is_a_new_trade(
     settings: place.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as failing:
-        failing.setattr("visdm.wiring.Bubblewrap", Failing)
+        failing.setitem(wiring.SANDBOXES, "bubblewrap", Failing)
         with pytest.raises(JobError):
             tell(settings, tmp_path / "out", Quiet())
     assert tell(settings, tmp_path / "out", Quiet()).balanced

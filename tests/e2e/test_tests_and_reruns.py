@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from e2e.typed import Typed
+from visdm import wiring
 from visdm.adapters.sandboxes import Bubblewrap
 from visdm.ports import silent
 
@@ -102,7 +103,7 @@ def test_a_lie_that_follows_from_itself_is_found_by_computing_again(
 ) -> None:
     round_ = opened(at, "--seed", 7)
     with monkeypatch.context() as patch:
-        patch.setattr("visdm.wiring.Bubblewrap", Lying)
+        patch.setitem(wiring.SANDBOXES, "bubblewrap", Lying)
         settle(at, round_)
     assert at.json("job", "verify", round_)["holds"]
     model = at.json("round", "show", round_)["model"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from memory.sandbox import InProcess
+from visdm import wiring
 from visdm.demo.images import lay_out, write_digits
 from visdm.demo.model_folder import write_model
 from visdm.ports import Limits
@@ -72,7 +73,7 @@ def described(
     """Return the same with three described assets and a described model, asset 4."""
     folder = tmp_path_factory.mktemp("described") / "world"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("visdm.wiring.Bubblewrap", InProcess)
+        patch.setitem(wiring.SANDBOXES, "bubblewrap", InProcess)
         shutil.copytree(joined, folder)
         with open_world(folder, SEED, NAMES) as opened:
             for name, part in (("supplier-1", "a"), ("supplier-2", "b"), ("supplier-3", "c")):
@@ -84,7 +85,7 @@ def described(
 
 def copy_of(folder: Path, target: Path, patch: pytest.MonkeyPatch) -> AbstractContextManager[World]:
     """Open a market of one's own, just like the one in `folder`."""
-    patch.setattr("visdm.wiring.Bubblewrap", InProcess)
+    patch.setitem(wiring.SANDBOXES, "bubblewrap", InProcess)
     shutil.copytree(folder, target)
     return open_world(target, SEED, NAMES)
 

@@ -16,6 +16,7 @@ from memory.sandbox import InProcess
 from unit.services.conftest import NAMES, SEED
 from unit.services.deals import computing, funded
 from unit.services.misdeeds import MISDEEDS, Watched, seed_of, source
+from visdm import wiring
 from visdm.adapters.sandboxes.log import LOG_LIMIT
 from visdm.demo.model_folder import write_model
 from visdm.domain.jobs import JobState
@@ -54,7 +55,7 @@ def market(
     write_model(model, parts["validation"], packages())
     (model / "model.py").write_text(source())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("visdm.wiring.Bubblewrap", InProcess)
+        patch.setitem(wiring.SANDBOXES, "bubblewrap", InProcess)
         with open_world(folder / "world", SEED, NAMES) as opened:
             for name, part in (("supplier-1", "a"), ("supplier-2", "b"), ("supplier-3", "c")):
                 opened.supplier(name).offer(parts[part], name=part, provider=1)
